@@ -1,0 +1,77 @@
+"""From the staged tree to HTML: Jupyter Book with execution off, warnings as errors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from restudy.book.chapters import BookError
+
+STAMP = "content.sha256"
+"""A file in the finished HTML that names what it was made of."""
+
+
+def is_current(html: Path, content: str) -> bool:
+    """Return whether `html` is a finished book made of exactly this content."""
+    stamp = html / STAMP
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == content
+
+
+def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> None:
+    """Build the staged tree and put the result in place of `html`.
+
+    The book is always built from nothing (a few seconds) and renamed when it is whole: Sphinx
+    trusts the times of half-written files, so a killed build must not leave any.
+
+    Parameters
+    ----------
+    stage
+        The staged tree.
+    html
+        Where the finished book goes; what was there is replaced.
+    content
+        The content hash to note in the result.
+    strict
+        Whether warnings are errors; a book with a failed chapter is built without.
+
+    Raises
+    ------
+    BookError
+        With Jupyter Book's own lines if it fails.
+    """
+    work = html.with_name(f".{html.name}-work")
+    shutil.rmtree(work, ignore_errors=True)
+    # Run where the tree is, under the same name every time: paths end up in the pages.
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter_book",
+        "build",
+        str(stage),
+        "--path-output",
+        str(work),
+    ]
+    command += ["--all", "--keep-going", "-q", *(["-W", "-n"] if strict else [])]
+    env = {**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    built = work / "_build" / "html"
+    if done.returncode or not (built / "index.html").exists():
+        log = html.with_name("html.log")
+        log.write_text(done.stdout + done.stderr, encoding="utf-8")
+        said = [
+            x for x in (done.stdout + done.stderr).splitlines() if "WARNING" in x or "ERROR" in x
+        ]
+        lines = said or (done.stdout + done.stderr).splitlines()
+        shown = "\n  ".join(lines[-15:])
+        raise BookError(f"Jupyter Book failed (whole output in {log}):\n  {shown}")
+    (built / STAMP).write_text(content, encoding="utf-8")
+    old = html.with_name(f".{html.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if html.exists():
+        html.rename(old)
+    built.rename(html)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(work, ignore_errors=True)

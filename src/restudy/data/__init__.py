@@ -1,0 +1,26 @@
+"""Every dataset of the book: where it comes from, where it is, and that it is the right one.
+
+``data.registry.toml`` beside this package is the truth. A file is used only after its sha256
+was found to be the registry's, or, while the registry has none yet, after the archive that
+published it confirmed its own checksum.
+"""
+
+from restudy.data.catalogue import DataError, Dataset, registry
+from restudy.data.download import SourceError
+from restudy.data.files import Status, cache_folder, mirror_folder, status
+from restudy.data.store import available, fetch, fingerprint, locate
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "SourceError",
+    "Status",
+    "available",
+    "cache_folder",
+    "fetch",
+    "fingerprint",
+    "locate",
+    "mirror_folder",
+    "registry",
+    "status",
+]

@@ -1,0 +1,280 @@
+"""The right file, or a clear sentence: from the cache, a mirror, or its source."""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from restudy.data.catalogue import DataError, Dataset, dataset
+from restudy.data.download import (
+    Progress,
+    Source,
+    SourceError,
+    download,
+    read_json,
+    version_file,
+)
+from restudy.data.files import Status, cache_folder, digest_of, examine, remember, status
+
+SMALL = 20_000_000  # bytes: what a build downloads without being asked
+
+_LOG = logging.getLogger(__name__)
+
+
+def locate(name: str, *, mirror: Path | None = None) -> Path | None:
+    """Return the path of a dataset in the cache or the mirror, or None where it is in neither.
+
+    A file without a pinned sha256 is returned only after `fetch` had it confirmed by its archive.
+
+    Raises
+    ------
+    DataError
+        If there is a file, but not the registered one.
+    """
+    found = status(name, mirror=mirror)
+    if found.state == "differs":
+        raise _refusal(found)
+    return found.path if found.state in {"verified", "archive"} else None
+
+
+def available(name: str) -> Path | None:
+    """Return the path of a dataset if it can be had at once, else None; never hangs.
+
+    It is at hand, or it is pinned, below 20 MB, and its source answers within 5 s: then it is
+    downloaded. Each source is asked once per process, and gets a minute in all.
+    ``RESTUDY_OFFLINE=1`` means that no source is asked.
+
+    Raises
+    ------
+    DataError
+        If the file that is there, or that the source sent, is not the registered one, or if it
+        cannot be stored.
+    """
+    here = locate(name)
+    entry = dataset(name)
+    if here is not None or _offline() or not entry.url or not entry.sha256 or entry.size > SMALL:
+        return here
+    source = _source(urlsplit(entry.url).netloc)
+    if source.allowance <= 0 or not source.answers(entry.url):
+        return None
+    begun = time.monotonic()
+    try:
+        return _download(entry, deadline=begun + source.allowance, stall=source.patience)
+    except SourceError as error:
+        _LOG.info("%s", error)
+        return None
+    finally:
+        source.allowance -= time.monotonic() - begun
+
+
+def fingerprint(name: str) -> str:
+    """Return the sha256 of a dataset if it is `available`, else ``"absent"``."""
+    return (status(name).sha256 or "absent") if available(name) else "absent"
+
+
+def fetch(name: str, *, mirror: Path | None = None, progress: Progress | None = None) -> Path:
+    """Return the path of a verified dataset, after downloading it if need be.
+
+    A file in a mirror is used where it lies. One from a `mirror` given here is linked into the
+    cache, so that it is found again. A stopped download goes on where it stopped.
+
+    Parameters
+    ----------
+    name : str
+        A name in the registry.
+    mirror : Path, optional
+        Folder to look in after the cache; ``$RESTUDY_MIRROR`` by default.
+    progress : callable, optional
+        Called with bytes had and bytes expected (0 where unknown).
+
+    Raises
+    ------
+    DataError
+        If the file in the mirror, or the one downloaded, is not the registered one; if there is
+        no way to get it; if it cannot be stored. Nothing is left under the final name.
+    """
+    found = status(name, mirror=mirror)
+    if found.state == "unverified":
+        found = _ask_archive(found)
+    in_cache = found.path is not None and found.path.is_relative_to(cache_folder())
+    if found.path is None or (found.state == "differs" and in_cache):
+        return _download(found.dataset, progress)
+    if found.state == "differs":
+        raise _refusal(found)
+    if mirror is not None and not in_cache:
+        _link(found)
+    return found.path
+
+
+@functools.cache
+def _source(host: str) -> Source:
+    return Source()
+
+
+def _offline() -> bool:
+    return os.environ.get("RESTUDY_OFFLINE", "") not in {"", "0"}
+
+
+def _ask_archive(found: Status) -> Status:
+    """Compare a file that has no pinned checksum with what its archive states."""
+    assert found.path is not None
+    entry = found.dataset
+    _size, algorithm, digest = _stated(entry)
+    actual = digest_of(found.path, algorithm)
+    if actual != digest:
+        return Status(
+            entry, found.path, "differs", f"{algorithm}:{actual}", f"{algorithm}:{digest}"
+        )
+    archive = f"{algorithm}:{digest} stated by {entry.record}"
+    remember(found.path, sha256=str(found.sha256), archive=archive)
+    return Status(entry, found.path, "archive", found.sha256, archive)
+
+
+def _stated(entry: Dataset) -> tuple[int, str, str]:
+    """Return size, algorithm and digest by which a download of `entry` is judged."""
+    if entry.sha256 is not None:
+        return entry.size, "sha256", entry.sha256
+    if _offline() or entry.record is None:
+        why = "RESTUDY_OFFLINE forbids asking" if _offline() else "the registry names no record of"
+        raise DataError(
+            f"{entry.name} has no sha256 in the registry yet, and {why} its archive: run `restudy "
+            f"fetch {entry.name}` once with a network."
+        )
+    try:
+        return _in_record(read_json(entry.record), PurePosixPath(entry.file).name)
+    except SourceError as error:
+        raise SourceError(
+            f"{entry.name} has no sha256 in the registry yet, and its archive cannot confirm it: "
+            f"{error}."
+        ) from error
+
+
+def _in_record(record: Any, key: str) -> tuple[int, str, str]:
+    """Read size and checksum of the file `key` from a Zenodo record.
+
+    >>> _in_record({"files": [{"key": "a.csv", "size": 3, "checksum": "md5:0a"}]}, "a.csv")
+    (3, 'md5', '0a')
+    """
+    files = record.get("files") if isinstance(record, dict) else None
+    for one in files if isinstance(files, list) else []:
+        if isinstance(one, dict) and one.get("key") == key:
+            algorithm, _, digest = str(one.get("checksum")).partition(":")
+            if (
+                algorithm in hashlib.algorithms_available
+                and digest
+                and isinstance(one["size"], int)
+            ):
+                return one["size"], algorithm, digest.lower()
+    raise SourceError(f"its record states no size and checksum of {key}")
+
+
+def _download(
+    entry: Dataset,
+    progress: Progress | None = None,
+    *,
+    deadline: float = math.inf,
+    stall: float | None = None,
+) -> Path:
+    """Download, judge, and only then give the file its name; safe beside other processes."""
+    path = cache_folder() / entry.file
+    if entry.url is None or _offline():
+        why = "RESTUDY_OFFLINE is set" if entry.url else "the registry has no address for it"
+        raise DataError(
+            f"{entry.name} is neither in the cache nor in a mirror, and {why}: pass --mirror "
+            f"FOLDER where FOLDER/{entry.file} exists{_address(entry)}."
+        )
+    with _only_one(path, deadline):
+        if path.is_file() and examine(entry, path).state in {"verified", "archive"}:
+            return path  # another process was faster
+        size, algorithm, digest = _stated(entry)
+        part = path.with_name(path.name + ".part")
+        timing = {} if stall is None else {"stall": stall}
+        kept, actual = True, ""
+        while kept and actual != digest:
+            try:
+                kept = download(
+                    entry.url, part, size=size, progress=progress, deadline=deadline, **timing
+                )
+            except SourceError as error:
+                raise SourceError(_sentence(entry, error)) from error
+            actual = digest_of(part, algorithm)
+            if actual != digest:  # where old bytes were kept, they may be the wrong ones: once more
+                part.unlink()
+        version_file(part).unlink(missing_ok=True)
+        if actual != digest:
+            raise DataError(
+                f"{entry.name} from {entry.url} has {algorithm} {actual} where {digest} is "
+                "expected: it was refused and removed."
+            )
+        os.replace(part, path)
+        archive = "" if entry.sha256 else f"{algorithm}:{digest} stated by {entry.record}"
+        remember(path, sha256=digest_of(path) if archive else actual, archive=archive)
+    return path
+
+
+@contextlib.contextmanager
+def _only_one(path: Path, deadline: float) -> Iterator[None]:
+    """Hold the lock of `path`; the system drops it if the process dies."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("w")
+    except OSError as error:
+        raise DataError(
+            f"the cache {cache_folder()} cannot be written ({error.strerror}): name another folder "
+            "in RESTUDY_DATA."
+        ) from error
+    with lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise SourceError(f"another process is still fetching {path}") from error
+                time.sleep(0.1)
+            except OSError as error:
+                raise DataError(
+                    f"{path.parent} has no file locks ({error.strerror}): name a folder on another "
+                    "file system in RESTUDY_DATA."
+                ) from error
+        yield
+
+
+def _link(found: Status) -> None:
+    """Make the cache's name of a dataset a link to the verified file of a mirror."""
+    assert found.path is not None
+    path = cache_folder() / found.dataset.file
+    with _only_one(path, math.inf):
+        new = path.with_name(path.name + ".link")
+        new.unlink(missing_ok=True)
+        new.symlink_to(found.path)
+        os.replace(new, path)
+    remember(path, sha256=str(found.sha256), archive=found.archive)
+
+
+def _refusal(found: Status) -> DataError:
+    expected = found.dataset.sha256 or found.archive
+    return DataError(
+        f"{found.path} is not {found.dataset.name}: its checksum is {found.sha256} where "
+        f"{expected} is expected; replace or remove it, or run `restudy fetch "
+        f"{found.dataset.name}` if it is in the cache."
+    )
+
+
+def _sentence(entry: Dataset, error: SourceError) -> str:
+    return (
+        f"{entry.name} could not be fetched: {error}; run the command again to go on, or pass "
+        f"--mirror FOLDER where FOLDER/{entry.file} exists."
+    )
+
+
+def _address(entry: Dataset) -> str:
+    return f" (a copy of {entry.url})" if entry.url else ""
