@@ -7,10 +7,14 @@ document.addEventListener("DOMContentLoaded", () => {
   const told = form.querySelector("output");
   const fields = ["paper", "verdict", "q"];
   const bodies = [...board.querySelectorAll("tbody")];
-  const total = board.querySelectorAll("tr[data-verdict]").length;
   form.hidden = false;
 
-  const text = (row) => (row.textContent + " " + row.id).toLowerCase();
+  const texts = new Map(); // row -> its words, with those of its section's heading
+  for (const body of bodies)
+    for (const row of body.querySelectorAll("tr[data-verdict]"))
+      texts.set(row, `${body.rows[0].textContent} ${row.textContent} ${row.id}`.toLowerCase());
+
+  const total = texts.size;
 
   function show() {
     const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -22,7 +26,7 @@ document.addEventListener("DOMContentLoaded", () => {
         const fits =
           paper &&
           (!form.verdict.value || row.dataset.verdict === form.verdict.value) &&
-          words.every((word) => text(row).includes(word));
+          words.every((word) => texts.get(row).includes(word));
         row.hidden = !fits;
         any = any || fits;
         shown += fits;

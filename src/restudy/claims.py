@@ -453,6 +453,13 @@ class Recorder:
         }
         display({MIME: content}, raw=True)
 
+    def record_all(
+        self, values: Mapping[str, float], *, data: str | Sequence[str] | None = None
+    ) -> None:
+        """Record several values of the same data: claim id -> measured value."""
+        for claim_id, value in values.items():
+            self.record(claim_id, value, data=data)
+
     def table(self, *, section: str | None = None) -> ClaimTable:
         """Return the claims with their verdicts, of one section or all, for display."""
         claims = [c for c in self.paper.claims if section in {None, c.section}]

@@ -19,6 +19,7 @@ import click
 from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import restudy
 from restudy.errors import UserError
@@ -145,7 +146,9 @@ def list_(preset: str, output: Path | None, as_json: bool) -> None:
         why = f" ({'; '.join(entry['why'][:3])})" if entry["why"] else ""
         seconds = "" if entry["seconds"] is None else f"{entry['seconds']:.0f}"
         held = f"{entry['hold']} of {entry['measured']} measured, {entry['claims']} in all"
-        shown.add_row(entry["chapter"], entry["title"], entry["state"] + why, seconds, held)
+        shown.add_row(
+            entry["chapter"], Text(entry["title"]), Text(entry["state"] + why), seconds, held
+        )
     Console().print(shown)
 
 
@@ -257,7 +260,7 @@ def _failures(runs: Sequence[Any]) -> None:
         return
     table = Table("chapter", "cell", "error", title="Failed", title_justify="left")
     for one in runs:
-        table.add_row(one.chapter, str(one.failure.cell), one.failure.error)
+        table.add_row(one.chapter, str(one.failure.cell), Text(one.failure.error))
     Console(stderr=True).print(table)
 
 
@@ -337,7 +340,8 @@ def _claim_table(rows: Sequence[Any]) -> None:
         shown = row.measured
         ours = "" if shown is None else f"{quantity(shown.value, row.claim.unit)} ({shown.preset})"
         verdict = f"[{colour[row.verdict]}]{row.verdict}[/]"
-        table.add_row(row.claim.id, row.claim.source, row.claim.published(), ours, verdict)
+        source = Text(row.claim.source)
+        table.add_row(row.claim.id, source, row.claim.published(), ours, verdict)
     Console().print(table)
     counts = {v: sum(row.verdict is v for row in rows) for v in Verdict}
     click.echo(", ".join(f"{count} {v}" for v, count in counts.items()))
@@ -423,7 +427,8 @@ def doctor(as_json: bool) -> None:
         table = Table("", "what", "found", "to fix it", box=None, pad_edge=False)
         for finding in findings:
             mark = "ok" if finding.ok else "MISSING" if finding.needed else "optional"
-            table.add_row(mark, finding.what, finding.found, "" if finding.ok else finding.fix)
+            fix = "" if finding.ok else finding.fix
+            table.add_row(mark, Text(finding.what), Text(finding.found), Text(fix))
         Console().print(table)
     if any(finding.needed and not finding.ok for finding in findings):
         sys.exit(FAILED)

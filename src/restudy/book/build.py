@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from restudy import claims, parallel
+from restudy import claims
 from restudy.book import execution, html, pages
 from restudy.book.cache import Cache, Parts, Run, key_of, key_parts
 from restudy.book.chapters import BookError, Chapter, Project, read_chapters
@@ -353,6 +353,8 @@ def _share(spec: str, stack: ExitStack, progress: Progress) -> str:
     """Start the one cluster of the build and return the spec that the kernels connect with."""
     if spec.partition(":")[0] == "threads":
         return spec
+    from restudy import parallel  # Dask takes a second to import; most builds run nothing
+
     client = stack.enter_context(parallel.connect(spec))
     progress.say(f"cluster {spec}, dashboard {client.dashboard_link}")
     return str(client.scheduler.address)

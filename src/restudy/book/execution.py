@@ -13,6 +13,7 @@ import platform
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from typing import Any
 import nbformat
 import papermill
 import psutil
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -112,17 +114,24 @@ class _Engine(NBClientEngine):
         start_timeout: int = 60,
         **_: Any,
     ) -> None:
-        client = _Client(
-            nb_man,
-            watch=watch,
-            timeout=execution_timeout,
-            startup_timeout=start_timeout,
-            kernel_name=kernel_name,
-            log=_quiet(),
-            # Over TCP ipykernel warns in every notebook, and parallel kernels race for ports.
-            config=Config({"KernelManager": {"transport": "ipc"}}),
-        )
-        client.execute(env=dict(env))
+        # Over TCP ipykernel warns in every notebook, and parallel kernels race for ports. The
+        # sockets need a folder of their own: by default all kernels share names in the working
+        # directory.
+        with tempfile.TemporaryDirectory(prefix="restudy-") as sockets:
+            manager = {"transport": "ipc", "ip": f"{sockets}/kernel"}
+            client = _Client(
+                nb_man,
+                watch=watch,
+                timeout=execution_timeout,
+                startup_timeout=start_timeout,
+                kernel_name=kernel_name,
+                log=_quiet(),
+                config=Config({"KernelManager": manager}),
+            )
+            try:
+                client.execute(env=dict(env))
+            finally:
+                ensure_event_loop().close()  # the one jupyter_client made for this thread
 
 
 papermill_engines.register("restudy", _Engine)

@@ -47,8 +47,8 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
     # Run where the tree is, under the same name every time: paths end up in the pages.
     command = [
         sys.executable,
-        "-m",
-        "jupyter_book",
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
         "build",
         str(stage),
         "--path-output",

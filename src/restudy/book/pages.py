@@ -42,11 +42,14 @@ def scoreboard(rows: Sequence[Row]) -> str:
     """
     if not rows:
         return "No claim is registered yet."
-    papers = [(arxiv, list(group)) for arxiv, group in groupby(rows, lambda r: r.claim.paper)]
+    papers = {row.claim.paper: row.claim.chapter for row in rows}
     options = "".join(
-        f'<option value="{_text(arxiv)}">{_text(arxiv)} · {_text(group[0].claim.chapter)}</option>'
-        for arxiv, group in papers
+        f'<option value="{_text(arxiv)}">{_text(arxiv)} · {_text(chapter)}</option>'
+        for arxiv, chapter in papers.items()
     )
+    sections: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        sections.setdefault((row.claim.paper, row.claim.section), []).append(row)
     verdicts = "".join(f'<option value="{v}">{MARK[v]} {v}</option>' for v in Verdict)
     lines = [
         '<div id="scoreboard" class="rs-scoreboard">',
@@ -65,12 +68,14 @@ def scoreboard(rows: Sequence[Row]) -> str:
         '<th scope="col">Ours</th><th scope="col">Difference</th><th scope="col">Verdict</th>'
         "</tr></thead>",
     ]
-    for arxiv, group in papers:
+    for (arxiv, section), group in sections.items():
+        chapter = group[0].claim.chapter
         lines.append(f'<tbody data-paper="{_text(arxiv)}">')
         lines.append(
-            '<tr class="rs-paper"><th scope="rowgroup" colspan="5">'
-            f'<a href="papers/{_text(group[0].claim.chapter)}.html">'
-            f"{_text(group[0].claim.chapter)}</a> <span>arXiv:{_text(arxiv)}</span></th></tr>"
+            '<tr class="rs-section"><th scope="rowgroup" colspan="5">'
+            f'<a href="papers/{_text(chapter)}.html#{_text(section)}">'
+            f"{_text(section.replace('-', ' ').capitalize())}</a> "
+            f"<span>{_text(chapter)} · arXiv:{_text(arxiv)}</span></th></tr>"
         )
         lines += [_claim_row(row) for row in group]
         lines.append("</tbody>")
@@ -101,11 +106,14 @@ def _badge(verdict: Verdict) -> str:
 
 
 def _tolerance(claim: Claim) -> str:
-    label = "bound"
-    if claim.tolerance is not None and claim.tolerance.absolute is not None:
-        label = f"± {quantity(claim.tolerance.absolute, _points(claim.unit))}"
-    elif claim.tolerance is not None:
-        label = f"± {number(100 * (claim.tolerance.relative or 0.0))} % of it"
+    label, tolerance = "bound", claim.tolerance
+    if tolerance is not None and claim.value is not None and tolerance.width(claim.value) == 0:
+        label = "exact"
+    elif tolerance is not None and tolerance.absolute is not None:
+        label = f"± {quantity(tolerance.absolute, _points(claim.unit))}"
+    elif tolerance is not None:
+        share = number(100 * (tolerance.relative or 0.0))
+        label = f"± {share} % of it" if claim.unit == "%" else f"± {share} %"
     reason = _text(claim.reason)
     return f'<details class="rs-small"><summary>{_text(label)}</summary>{reason}</details>'
 
@@ -143,7 +151,10 @@ def _points(unit: str) -> str:
 def _difference(row: Row) -> str:
     if row.measured is None or row.difference is None:
         return '<span aria-label="none">–</span>'
-    claim, away = row.claim, row.difference
+    claim = row.claim
+    away = float(f"{row.difference:.3g}")
+    if abs(away) < 1e-9 * abs(row.measured.value):
+        away = 0.0  # round-off
     if claim.value is None:
         size = quantity(abs(away), _points(claim.unit))
         text = "inside" if row.verdict is Verdict.REPRODUCED else f"outside by {size}"
@@ -151,7 +162,7 @@ def _difference(row: Row) -> str:
     sign = "+" if away > 0 else "−" if away < 0 else "±"
     text = f"{sign}{quantity(abs(away), _points(claim.unit))}"
     shown = ""
-    if claim.value and claim.unit != "%":
+    if away and claim.value and claim.unit != "%":
         share = number(float(f"{abs(100 * away / claim.value):.2g}"))
         shown = f'<span class="rs-small">{sign}{share} %</span>'
     return f'<span class="rs-value">{_text(text)}</span>{shown}{_gauge(row)}'
@@ -190,11 +201,11 @@ def summary(rows: Sequence[Row]) -> str:
     papers = len({row.claim.paper for row in rows})
     measured = len(rows) - counts[Verdict.NOT_MEASURED]
     presets = Counter(row.measured.preset for row in rows if row.measured is not None)
-    stamp = ", ".join(f"{n} at preset {name}" for name, n in sorted(presets.items()))
+    stamp = ", ".join(f"{n} at preset {name}" for name, n in presets.most_common())
     tiles = "".join(
         f'<a class="rs-tile {_CSS[v]}" href="scoreboard.html#verdict={v.replace(" ", "%20")}">'
         f'<span class="rs-count"><span aria-hidden="true">{MARK[v]}</span> {n}</span>'
-        f"<span>{v}</span></a>"
+        f"<span>{_counted(n, v, shown=False)}</span></a>"
         for v, n in counts.items()
     )
     return (
@@ -212,7 +223,7 @@ def chapter_cards(papers: Sequence[Paper], rows: Sequence[Row]) -> str:
         counts = count(row for row in rows if row.claim.paper == paper.arxiv)
         badges = " ".join(
             f'<span class="rs-verdict {_CSS[v]}"><span aria-hidden="true">{MARK[v]}</span> '
-            f"{n} {v}</span>"
+            f"{_counted(n, v)}</span>"
             for v, n in counts.items()
             if n
         )
@@ -228,7 +239,7 @@ def chapter_cards(papers: Sequence[Paper], rows: Sequence[Row]) -> str:
 def picture_block(rows: Sequence[Row], folder: str = "_static") -> str:
     """Return the picture of the scoreboard as MyST images, one for each theme, with its numbers."""
     told = "; ".join(
-        f"{arxiv}: " + ", ".join(f"{n} {v}" for v, n in count(group).items())
+        f"{arxiv}: " + ", ".join(_counted(n, v) for v, n in count(group).items())
         for arxiv, group in groupby(rows, lambda r: r.claim.paper)
     )
     blocks = [
@@ -239,8 +250,8 @@ def picture_block(rows: Sequence[Row], folder: str = "_static") -> str:
     return "\n\n".join(blocks)
 
 
-_COLUMNS = 25  # cells in one line of the picture
-_CELL = 24  # their pitch in SVG units
+_COLUMNS = 40  # cells in one line of the picture
+_CELL = 12  # their pitch in SVG units
 _INK = {
     False: ("#1d2b36", "#5c6975", "#0072b2", "#d55e00"),
     True: ("#e8edf1", "#a9b5bf", "#6cb8ec", "#ff9d5c"),
@@ -267,30 +278,31 @@ def picture(
         Colour behind it; transparent unless told.
     """
     ink, grey, _, stripe = _INK[dark]
-    width, y, parts = _COLUMNS * _CELL + 20, 24, []
+    width, y, parts = _COLUMNS * _CELL + 2, 18, []
     for arxiv, group in groupby(rows, lambda r: r.claim.paper):
         claims = list(group)
         parts.append(
-            f'<text x="10" y="{y}" font-weight="700">{html.escape(claims[0].claim.chapter)}</text>'
-            f'<text x="{width - 14}" y="{y}" text-anchor="end" fill="{grey}" font-size="13">'
+            f'<text x="2" y="{y}" font-weight="700">{html.escape(claims[0].claim.chapter)}</text>'
+            f'<text x="{width - 3}" y="{y}" text-anchor="end" fill="{grey}" font-size="14">'
             f"arXiv:{html.escape(arxiv)}</text>"
         )
         y += 10
         order = sorted((row.verdict for row in claims), key=list(Verdict).index)
         for i, verdict in enumerate(order):
             line, column = divmod(i, _COLUMNS)
-            parts.append(_cell(10 + _CELL * column, y + _CELL * line, verdict, dark=dark))
-        y += _CELL * -(-len(order) // _COLUMNS) + 30
-    for i, (verdict, n) in enumerate(count(rows).items()):
-        x = 10 + 190 * i
-        parts.append(_cell(x, y - 14, verdict, dark=dark))
-        parts.append(f'<text x="{x + 27}" y="{y + 1}" font-size="14">{n} {verdict}</text>')
+            parts.append(_cell(2 + _CELL * column, y + _CELL * line, verdict, dark=dark))
+        y += _CELL * -(-len(order) // _COLUMNS) + 32
+    x = 2
+    for verdict, n in count(rows).items():
+        parts.append(_cell(x, y - 9, verdict, dark=dark))
+        parts.append(f'<text x="{x + 16}" y="{y}" font-size="14">{_counted(n, verdict)}</text>')
+        x += 36 + 8 * len(_counted(n, verdict))  # no font is wider than that here
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y + 16}" '
-        f'width="{width}" height="{y + 16}" fill="{ink}" font-size="15" '
+        f'width="{width}" height="{y + 16}" fill="{ink}" font-size="16" '
         "font-family=\"system-ui, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif\">\n"
-        '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
-        f'patternTransform="rotate(45)"><path d="M0 0V6" stroke="{stripe}" stroke-width="6"/>'
+        '<defs><pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse" '
+        f'patternTransform="rotate(45)"><path d="M0 0V4" stroke="{stripe}" stroke-width="4"/>'
         "</pattern></defs>\n"
         f'<rect width="100%" height="100%" fill="{background}"/>\n'
         + "\n".join(parts)
@@ -307,8 +319,8 @@ def _cell(x: int, y: int, verdict: Verdict, *, dark: bool) -> str:
         Verdict.NOT_MEASURED: ("none", grey),
     }[verdict]
     return (
-        f'<rect x="{x}" y="{y}" width="18" height="18" rx="3" fill="{fill}" stroke="{edge}" '
-        'stroke-width="2"/>'
+        f'<rect x="{x}" y="{y}" width="9" height="9" rx="1.5" fill="{fill}" stroke="{edge}" '
+        'stroke-width="1.3"/>'
     )
 
 
@@ -340,14 +352,15 @@ def _pairs(pairs: Mapping[str, Any]) -> str:
 
 
 def parameter_table(
-    names: Sequence[str], values: Sequence[object], helps: Sequence[str], *, default: str = ""
+    names: Sequence[str], values: Sequence[str], helps: Sequence[str], *, default: str = ""
 ) -> str:
     """Return the table of the parameters a chapter ran with.
 
     Parameters
     ----------
     names, values, helps
-        One entry a parameter: its name, the value it had, the comment behind its default.
+        One entry a parameter: its name, the value it had as Python text, the comment behind
+        its default.
     default
         What the table says where a parameter has no comment.
 
@@ -357,7 +370,7 @@ def parameter_table(
         If the three sequences differ in length.
     """
     body = "\n".join(
-        f'<tr><th scope="row"><code>{_text(name)}</code></th><td><code>{_text(repr(value))}</code>'
+        f'<tr><th scope="row"><code>{_text(name)}</code></th><td><code>{_text(value)}</code>'
         f"</td><td>{_text(help_ or default)}</td></tr>"
         for name, value, help_ in zip(names, values, helps, strict=True)
     )
@@ -416,6 +429,12 @@ def _text(value: object) -> str:
         else html.escape(part)
         for i, part in enumerate(parts)
     )
+
+
+def _counted(n: int, verdict: Verdict, *, shown: bool = True) -> str:
+    """Return a verdict as said of `n` claims, with the number unless not `shown`."""
+    said = "differ" if verdict is Verdict.DIFFERS and n != 1 else str(verdict)
+    return f"{n} {said}" if shown else said
 
 
 def _plural(n: int, noun: str) -> str:

@@ -77,6 +77,7 @@ def stage(
     values = _values(rows)
     generated: dict[str, Callable[[], str]] = {
         "summary": lambda: pages.summary(rows),
+        "picture": lambda: pages.picture_block(rows),
         "scoreboard": lambda: pages.scoreboard(rows),
         "chapters": lambda: pages.chapter_cards(papers, rows),
     }

@@ -108,7 +108,8 @@ def _dataset(name: str, table: Any) -> Dataset:
     for key, value in table.items():
         if not isinstance(value, kinds[key]) or isinstance(value, bool):
             raise _fault(name, f"{key} = {value!r} is not of type {kinds[key].__name__}")
-    entry = Dataset(name=name, **(dict.fromkeys(_OPTIONAL) | table))
+    fields: dict[str, Any] = dict.fromkeys(_OPTIONAL) | table
+    entry = Dataset(name=name, **fields)
     if fault := _mistake(entry):
         raise _fault(name, fault)
     return entry

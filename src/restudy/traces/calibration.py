@@ -44,7 +44,7 @@ def curve(figure: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     x : numpy.ndarray, shape (n,), float64
-        Values, strictly increasing.
+        Values, strictly increasing. Both arrays are read-only.
     F : numpy.ndarray, shape (n,), float64
         Share of jobs with a value of at most x, ending at 1. Between two points of a time curve
         F is linear; for cores it is a step.
@@ -66,10 +66,17 @@ def curve(figure: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise KeyError(f"no figure {figure!r}; the figures are {', '.join(FIGURES)}")
     if name not in CURVES:
         raise KeyError(f"no curve {name!r}; the curves are {', '.join(CURVES)}")
+    return _curve(figure, name)
+
+
+@cache
+def _curve(figure: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     table = _table(FIGURES[figure])
     rows = table[table["curve"] == CURVES[name]]
-    x, F = rows["x"].to_numpy("float64"), rows["F"].to_numpy("float64")
-    return (x / 3600.0 if figure == "fig8c" else x), F
+    x = rows["x"].to_numpy("float64") / (3600.0 if figure == "fig8c" else 1.0)
+    F = rows["F"].to_numpy("float64", copy=True)
+    x.flags.writeable = F.flags.writeable = False  # every caller shares them
+    return x, F
 
 
 def daily_submissions() -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from restudy.traces.counting import GROUPS, Kind, add_counts, count, groups, select, states_of
-from restudy.traces.jobs import TraceError, seconds_between
+from restudy.traces.jobs import TraceError, seconds_between, unassigned
 
 # Quantity -> (unit, columns it is made of). All are whole numbers, so counts say everything.
 QUANTITIES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -221,17 +221,27 @@ def measure(jobs: dd.DataFrame, quantities: Iterable[str]) -> dict[str, Distribu
     columns = {"state", "is_ml"}.union(*(QUANTITIES[name][1] for name in names))
 
     def keys(frame: pd.DataFrame) -> np.ndarray:
-        group = groups(frame)
-        values = _values(frame, names)
-        return np.concatenate(
-            [
-                ((values[name][known] * _SLOTS + _NAMES.index(name)) * GROUPS + group[known])
-                for name in names
-                for known in [values[name] >= 0]
-            ]
-        )
+        return _keys(_values(frame, names), names, groups(frame))
 
-    key, n = count(jobs, keys, sorted(columns))
+    return _decode(names, *count(jobs, keys, sorted(columns)))
+
+
+def _keys(
+    values: dict[str, np.ndarray],
+    names: tuple[str, ...],
+    group: np.ndarray,
+    flags: np.ndarray | None = None,
+) -> np.ndarray:
+    """One key a job and known quantity: value, quantity, group and, where given, two flags."""
+    parts = []
+    for name in names:
+        known = values[name] >= 0
+        key = (values[name][known] * _SLOTS + _NAMES.index(name)) * GROUPS + group[known]
+        parts.append(key if flags is None else key * 4 + flags[known])
+    return np.concatenate(parts)
+
+
+def _decode(names: tuple[str, ...], key: np.ndarray, n: np.ndarray) -> dict[str, Distribution]:
     slot = key // GROUPS % _SLOTS
     found = {}
     for name in names:
@@ -265,3 +275,74 @@ def _values(frame: pd.DataFrame, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 def _whole(numbers: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(numbers), -1, np.nan_to_num(numbers)).astype("int64")
+
+
+@dataclass(frozen=True)
+class Spans:
+    """How the jobs lie on the calendar.
+
+    Attributes
+    ----------
+    overnight : Ecdf or None
+        Run times of the jobs that end on a later day than they start, s; None if there is none.
+    same_day : Ecdf or None
+        Run times of the others, s.
+    backwards : int
+        Jobs whose day of the year is smaller at the end than at the start: a key made of it, as in
+        the paper's join, puts their end before their start.
+    """
+
+    overnight: Ecdf | None
+    same_day: Ecdf | None
+    backwards: int
+
+
+def spans(jobs: dd.DataFrame) -> Spans:
+    """Tell apart jobs within a day, over midnight and over New Year; one exact pass."""
+
+    def keys(frame: pd.DataFrame) -> np.ndarray:
+        run = _whole(seconds_between(frame["start"], frame["end"]))
+        start, end = (frame[name].to_numpy("datetime64[D]") for name in ("start", "end"))
+        in_year = [
+            day - day.astype("datetime64[Y]").astype("datetime64[D]") for day in (start, end)
+        ]
+        flags = (end > start).astype("int64") + 2 * (in_year[1] < in_year[0])
+        return (run * 4 + flags)[run >= 0]
+
+    key, n = count(jobs, keys, ["start", "end"])
+    overnight = key % 2 == 1
+
+    def part(keep: np.ndarray) -> Ecdf | None:
+        return Ecdf(*add_counts(key[keep] // 4, n[keep])) if keep.any() else None
+
+    return Spans(part(overnight), part(~overnight), int(n[key % 4 >= 2].sum()))
+
+
+def by_assignment(
+    jobs: dd.DataFrame,
+) -> tuple[dict[str, Distribution], dict[str, Distribution], int]:
+    """Distributions of all jobs and of those that had a node, in one pass.
+
+    Returns
+    -------
+    everything, assigned : dict of str to Distribution
+        ``jobs``, ``run_s`` and ``wait_s``; a job without a node is told by
+        `restudy.traces.jobs.unassigned`.
+    unknown : int
+        Jobs of which neither node list nor number of nodes is known; they count as assigned.
+    """
+    names = ("jobs", "run_s", "wait_s")
+    columns = ["submit", "start", "end", "state", "is_ml", "node_list", "nodes"]
+
+    def keys(frame: pd.DataFrame) -> np.ndarray:
+        none = unassigned(frame)
+        flags = none + 2 * (frame["node_list"].isna() & frame["nodes"].isna()).to_numpy("int64")
+        values = _values(frame, names)
+        return _keys(values, names, groups(frame), flags)
+
+    key, n = count(jobs, keys, columns)
+    flags = key % 4
+    unknown = int(n[(flags >= 2) & (key // 4 // GROUPS % _SLOTS == _NAMES.index("jobs"))].sum())
+    everything = _decode(names, *add_counts(key // 4, n))
+    with_node = flags % 2 == 0
+    return everything, _decode(names, *add_counts(key[with_node] // 4, n[with_node])), unknown

@@ -50,8 +50,8 @@ def _printed() -> pd.DataFrame:
         groups = pd.read_csv(stream, comment="#", keep_default_na=False)
     groups["node"] = groups.pop("nodes").map(nodelist.expand)
     nodes = groups.explode("node", ignore_index=True)[list(COLUMNS)]
-    order = nodes["node"].str.extract(r"r(\d+)n(\d+)").astype(int)
-    return nodes.loc[order.sort_values([0, 1]).index].reset_index(drop=True)
+    order = nodes["node"].str.extract(r"r(?P<rack>\d+)n(?P<number>\d+)").astype(int)
+    return nodes.loc[order.sort_values(["rack", "number"]).index].reset_index(drop=True)
 
 
 def inventory() -> pd.DataFrame:
@@ -144,8 +144,8 @@ def node_table(hardware: pd.DataFrame) -> pd.DataFrame:
     for title, part in {"CPU node": ~gpu, "GPU node": gpu}.items():
         columns[title] = [
             int(part.sum()),
-            *(_mode(hardware.loc[part, name]) for name in models.values()),
-            *(_mode(values.loc[part, name]) for name in values),
+            *(_mode(hardware[name][part]) for name in models.values()),
+            *(_mode(values[name][part]) for name in values),
         ]
     columns["total"] = [len(hardware), "", "", *(_whole(values[name].sum()) for name in values)]
     return pd.DataFrame(columns, index=["nodes", *models, *values.columns], dtype=object)
@@ -187,7 +187,7 @@ def rack_table(hardware: pd.DataFrame) -> pd.DataFrame:
     gpu = is_gpu_node(hardware).groupby(rack).mean() >= 0.5
     columns: dict[str, list[object]] = {}
     for title, part in {"CPU rack": ~gpu, "GPU rack": gpu}.items():
-        columns[title] = [int(part.sum()), *(_mode(sums.loc[part, name]) for name in sums)]
+        columns[title] = [int(part.sum()), *(_mode(sums[name][part]) for name in sums)]
     columns["total"] = [len(sums), *(_whole(sums[name].sum()) for name in sums)]
     return pd.DataFrame(columns, index=["racks", *sums.columns], dtype=object)
 

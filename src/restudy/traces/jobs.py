@@ -7,10 +7,12 @@ does not have is there and null. Times are naive: which clock they follow is sai
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 
 from restudy.errors import UserError
 from restudy.traces import nodelist
@@ -54,6 +56,9 @@ STATES: tuple[str, ...] = (
     "SPECIAL_EXIT",
     "LAUNCH_FAILED",
     "RECONFIG_FAIL",
+    "REQUEUE_FED",
+    "REQUEUE_HOLD",
+    "RESV_DEL_HOLD",
     "EXPIRED",
 )
 
@@ -154,7 +159,7 @@ nodes, cores, node_list, partition, user, is_ml; add them, null where the source
         raise TraceError(f"the job table has mistyped columns: {'; '.join(wrong)}.")
 
 
-def _is_kind(dtype: object, kind: str) -> bool:
+def _is_kind(dtype: np.dtype[Any] | ExtensionDtype, kind: str) -> bool:
     if kind == "string":
         if isinstance(dtype, pd.CategoricalDtype):
             dtype = dtype.categories.dtype

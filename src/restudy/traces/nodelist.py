@@ -60,9 +60,7 @@ def expand(node_list: str) -> tuple[str, ...]:
     """
     count(node_list)
     return tuple(
-        "".join(name)
-        for places in _hosts(node_list)
-        for name in product(*map(_texts, places))
+        "".join(name) for places in _hosts(node_list) for name in product(*map(_texts, places))
     )
 
 

@@ -6,7 +6,7 @@ lines at once and gives every other line to `job` here.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from restudy.errors import UserError
@@ -45,18 +45,13 @@ _NAMES = frozenset(STATES.values()) | {"RECONFIG_FAIL"}
 # Regular expressions that Python's re and RE2 read alike; all are matched against the whole text.
 JOB = r"[0-9]{1,19}(?:[_+][0-9]{1,10})?"
 STEP = r"[0-9]{1,19}(?:[_+][0-9]{1,10})?\.[A-Za-z0-9_+]{1,64}"
-TIME = (
-    r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-)
 UNKNOWN_TIMES = ("Unknown", "None", "", "N/A")
-ELAPSED = r"(?:(?P<d>[0-9]{1,6})-)?(?P<h>[01][0-9]|2[0-3]):(?P<m>[0-5][0-9]):(?P<s>[0-5][0-9])"
 RAW_SECONDS = r"[0-9]{1,12}"
 
 _JOB = re.compile(JOB)
 _STEP = re.compile(STEP)
 _ARRAY = re.compile(r"[0-9]{1,19}_\[[0-9,:.%-]{1,256}\](?:%[0-9]{1,10})?")
-_TIME = re.compile(TIME)
+_TIME = re.compile(r"20[0-9]{2}(?:-[0-9]{2}){2}[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}")
 _EPOCH = re.compile(r"[0-9]{1,12}")
 _ELAPSED = re.compile(
     r"(?:(?:(?P<d>[0-9]{1,6})-)?(?P<h>[0-9]{1,4}):)?"
@@ -69,8 +64,10 @@ _POWER = {"": 0, "K": 1, "M": 2, "G": 3}
 _GPU = re.compile(r"(?:^|,)(?:gres[/:])?gpu(?::[^,=:]+)?[=:]0*[1-9]")
 _BLANK = " \t\n\r\x0b\x0c"
 
-_OLDEST = int(datetime(2000, 1, 1).timestamp() - datetime(1970, 1, 1).timestamp())
-_NEWEST = int(datetime(2100, 1, 1).timestamp() - datetime(1970, 1, 1).timestamp())
+_SECOND = timedelta(seconds=1)
+_UNIX = datetime(1970, 1, 1)
+OLDEST = (datetime(2000, 1, 1) - _UNIX) // _SECOND
+NEWEST = (datetime(2100, 1, 1) - _UNIX) // _SECOND
 _CLOCK_CHANGE_S = 3600
 
 
@@ -169,10 +166,10 @@ def time(text: str, *, epoch: bool = False) -> int | None:
     if text in UNKNOWN_TIMES:
         return None
     if epoch:
-        if _EPOCH.fullmatch(text) and (value := int(text)) < _NEWEST:
+        if _EPOCH.fullmatch(text) and (value := int(text)) < NEWEST:
             if value == 0:
                 return None
-            if value >= _OLDEST:
+            if value >= OLDEST:
                 return value
         raise BadFieldError(
             f"time {_shown(text)} is not in seconds since 1970 as most of this file's times are; "
@@ -184,14 +181,11 @@ def time(text: str, *, epoch: bool = False) -> int | None:
         except ValueError:
             pass  # a day that the month does not have: refused below
         else:
-            return (moment - datetime(1970, 1, 1)) // _SECOND
+            return (moment - _UNIX) // _SECOND
     raise BadFieldError(
         f"time {_shown(text)} is no date and time of 2000-2099; "
         "expected 2022-06-14T09:30:00 or Unknown."
     )
-
-
-_SECOND = datetime(1970, 1, 1, 0, 0, 1) - datetime(1970, 1, 1)
 
 
 def seconds(text: str) -> float | None:
@@ -245,7 +239,7 @@ def state(text: str) -> str:
 
 
 def count(text: str) -> int | None:
-    """Number of nodes or cores; None if empty. Slurm may write 4096 as ``4K`` (rounded).
+    """Read a number of nodes or cores, None if empty; Slurm may write 4096 as ``4K`` (rounded).
 
     Examples
     --------
@@ -258,10 +252,7 @@ def count(text: str) -> int | None:
     match = _COUNT.fullmatch(text)
     if match is None or ("." in text and not match[2]):
         raise BadFieldError(f"count {_shown(text)} is no number; expected one as 16.")
-    if not match[2]:
-        value = int(match[1])
-    else:
-        value = round(float(match[1]) * 1024 ** _POWER[match[2]])
+    value = int(match[1]) if not match[2] else round(float(match[1]) * 1024 ** _POWER[match[2]])
     if value > 2**31 - 1:
         raise BadFieldError(f"count {_shown(text)} is too large; expected at most 2147483647.")
     return value

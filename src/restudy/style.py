@@ -1,0 +1,38 @@
+"""How the book's figures look: one style sheet, one colour per meaning.
+
+The colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which people with any
+colour vision can tell apart. What a paper says is black wherever it is drawn, and dashed or marked
+with a cross, so that it stands out in print as well.
+"""
+
+from importlib import resources
+
+import matplotlib.style
+
+PAPER = "#000000"  # published values
+OURS = "#009E73"  # what was measured here
+BASELINE = "#7F7F7F"  # a peer, a null value, a naive way
+FAULT = "#CC79A7"  # as a fault of the original shows it
+GENERIC = "#0072B2"
+ML = "#D55E00"
+BAND = "#DDDDDD"  # an interval or a range behind other things
+
+# For more than two things without a meaning of their own, in this order.
+SERIES: tuple[str, ...] = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#7F7F7F",
+)
+
+PAPER_LINE: tuple[str, float] = ("--", 1.3)  # line style and width of published curves
+PAPER_MARKER = "x"
+
+
+def use() -> None:
+    """Draw all figures from here on in the style of the book."""
+    with resources.as_file(resources.files("restudy") / "restudy.mplstyle") as path:
+        matplotlib.style.use(path)
