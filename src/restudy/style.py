@@ -11,7 +11,7 @@ import matplotlib.style
 
 PAPER = "#000000"  # published values
 OURS = "#009E73"  # what was measured here
-BASELINE = "#7F7F7F"  # a peer, a null value, a naive way
+BASELINE = "#5A5A5A"  # a peer, a null value, a naive way
 FAULT = "#CC79A7"  # as a fault of the original shows it
 GENERIC = "#0072B2"
 ML = "#D55E00"
@@ -25,7 +25,7 @@ SERIES: tuple[str, ...] = (
     "#CC79A7",
     "#E69F00",
     "#56B4E9",
-    "#7F7F7F",
+    "#5A5A5A",
 )
 
 PAPER_LINE: tuple[str, float] = ("--", 1.3)  # line style and width of published curves
