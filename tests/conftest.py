@@ -1,6 +1,8 @@
 """What all tests share: no network, a cache of their own, and a mirror that stays where it is."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,18 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if mirror := os.environ.get("RESTUDY_MIRROR"):
             patch.setenv("RESTUDY_MIRROR", str(Path(mirror).absolute()))
         yield
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount half a megabyte of disk."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip("a small tmpfs cannot be mounted here (needs root)")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

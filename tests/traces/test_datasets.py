@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dask.dataframe.dask_expr.io import FromMap
 
 from restudy import data
 from restudy.traces import datasets, hardware
@@ -54,9 +55,8 @@ def rewrite(path: Path, **columns: pa.Array | None) -> None:
 
 @pytest.fixture
 def second_version(tmp_path: Path) -> Path:
-    at = pd.to_datetime(
-        ["2022-01-01 10:00:00", "2022-07-01 10:00:00", "2022-07-01 10:00:05", "2022-07-02"]
-    )
+    days = ["2022-01-01T10:00:00", "2022-07-01T10:00:00", "2022-07-01T10:00:05", "2022-07-02"]
+    at = pd.DatetimeIndex(np.array(days, "datetime64[us]"))
     frame = pd.DataFrame(
         {
             "id": np.array([1, 2, 3, 4], "int32"),
@@ -78,19 +78,10 @@ def second_version(tmp_path: Path) -> Path:
 @pytest.fixture
 def first_version(second_version: Path, tmp_path: Path) -> Path:
     frame = pd.read_parquet(second_version)
-    frame["nodetypes"] = [f"{name}({n})" for name, n in zip(frame.nodetypes, [1, 5, 0, 1])]
+    frame["nodetypes"] += ["(1)", "(5)", "(0)", "(1)"]
     frame = frame.rename(columns={"submit_date": "submit"})
-    order = [
-        "id",
-        "start_date",
-        "end_date",
-        "node",
-        "nodetypes",
-        "numnodes",
-        "numcores",
-        "submit",
-        "state",
-    ]
+    order = ["id", "start_date", "end_date", "node", "nodetypes", "numnodes", "numcores"]
+    order += ["submit", "state"]
     path = tmp_path / "first.parquet"
     frame[order].to_parquet(path, index=False)
     return path
@@ -188,7 +179,7 @@ def test_other_widths_and_resolutions_are_converted(cache: Path, table: Path) ->
 
 def test_gpu_nodes_tell_ml_jobs_of_a_table_without_the_column(cache: Path, table: Path) -> None:
     rewrite(table, is_ml=None)
-    with pytest.raises(TraceError, match="mine.parquet lacks the columns is_ml"):
+    with pytest.raises(TraceError, match=r"mine\.parquet lacks the columns is_ml"):
         trace(table)
     jobs = trace(table, "r28n[1-5]").jobs.compute()
     on = jobs["node_list"].str.fullmatch(r"r28n([1-5]|\[.*\])")
@@ -229,7 +220,7 @@ def test_damage_inside_a_file_is_found_at_once(cache: Path, tmp_path: Path) -> N
 
 def test_an_empty_trace_is_refused(cache: Path, table: Path) -> None:
     pd.read_parquet(table).head(0).to_parquet(table, index=False)
-    with pytest.raises(TraceError, match="mine.parquet holds no job"):
+    with pytest.raises(TraceError, match=r"mine\.parquet holds no job"):
         trace(table)
 
 
@@ -282,11 +273,25 @@ def test_generated_jobs_are_the_default_without_data(no_mirror: None) -> None:
     pd.testing.assert_frame_equal(jobs, generate(Recipe(seed=1, scale=0.001)))
 
 
+def test_partitions_are_in_order_and_typed(
+    no_mirror: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restudy.traces.recipe.PART_JOBS", 90)
+    found = trace("generated").jobs
+    assert found.npartitions > 9
+    parts = [part.compute() for part in found.partitions]
+    for part in parts:
+        assert {name: str(dtype) for name, dtype in part.dtypes.items()} == COLUMNS
+    numbers = pd.concat(parts)["job_id"].astype(int)
+    assert numbers.tolist() == list(range(1, len(numbers) + 1))
+    assert {name: str(dtype) for name, dtype in found.dtypes.items()} == COLUMNS
+
+
 def test_only_needed_columns_are_read(no_mirror: None) -> None:
     jobs = trace("generated").jobs
-    plan = jobs[["state"]].optimize().expr
-    assert list(plan.columns) == ["state"]
-    assert plan.__class__.__name__.startswith("ReadParquet")
+    plan = jobs.groupby("is_ml")["state"].value_counts().optimize(fuse=False).expr
+    (reading,) = plan.find_operations(FromMap)
+    assert reading.columns == ["state", "is_ml"]
 
 
 @pytest.mark.parametrize("choice", ["lisa", "xdmod", "zenodo"])
@@ -319,7 +324,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("RESTUDY_DATA", str(tmp_path / "file"))
     monkeypatch.delenv("RESTUDY_MIRROR", raising=False)
-    with pytest.raises(TraceError, match="cannot be written to .*RESTUDY_DATA"):
+    with pytest.raises(TraceError, match=r"cannot be written to .*RESTUDY_DATA"):
         trace("generated")
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import multiprocessing
 import os
 import shutil
 import socket
@@ -16,11 +18,11 @@ import dask
 import distributed
 from dask.system import CPU_COUNT
 
-import restudy
 from restudy.errors import UserError
 
 SPECS = "threads[:N], local[:N], cuda[:N], slurm[:JOBS] or tcp://HOST:PORT"
 JOIN_TIMEOUT = 5  # s to reach a scheduler that is said to be running
+PROCESSES_TIMEOUT = 60  # s for the processes of this machine to start
 START_TIMEOUT = "10 minutes"  # for a first Slurm job to start; Dask's `restudy.start-timeout`
 
 
@@ -103,25 +105,49 @@ def _threads(threads: int) -> distributed.Client:
 
 
 def _local(workers: int) -> distributed.Client:
-    main = getattr(sys.modules["__main__"], "__file__", None)
-    if main is not None and not os.path.exists(main):
+    _check_main_program()
+    workers = workers or CPU_COUNT
+    cluster = distributed.LocalCluster(
+        host="127.0.0.1", n_workers=0, threads_per_worker=1, dashboard_address=_dashboard()
+    )
+    client = _Owner(cluster)
+    try:
+        cluster.scale(workers)
+        client.wait_for_workers(workers, timeout=PROCESSES_TIMEOUT)
+    except TimeoutError as error:
+        with contextlib.suppress(TimeoutError):  # it may be waiting for those processes still
+            cluster.close(timeout=1)
         raise ClusterError(
-            f"cluster 'local' starts processes that import the main program, and {main} is no "
+            f"cluster 'local' could not start {workers} processes ({error}): call connect below "
+            "`if __name__ == '__main__':`, ask for fewer, or use 'threads'."
+        ) from error
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _check_main_program() -> None:
+    """Refuse a main program that each new process would fail to import, or would run again."""
+    main = sys.modules["__main__"]
+    file, spec = getattr(main, "__file__", None), main.__spec__
+    importing = getattr(multiprocessing.current_process(), "_inheriting", False)
+    unguarded = (
+        "cluster 'local' starts processes that import the main program, which would run it again: "
+        "call connect below `if __name__ == '__main__':`, or use 'threads'."
+    )
+    if importing:
+        raise ClusterError(unguarded)
+    if file is None or (spec is not None and spec.name.endswith("__main__")):
+        return  # nothing that a new process imports: a notebook, `python -c`, `python -m package`
+    path = Path(file)
+    if not path.is_file():
+        raise ClusterError(
+            f"cluster 'local' starts processes that import the main program, and {path} is no "
             "file: write the program to a file, or use 'threads'."
         )
-    try:
-        cluster = distributed.LocalCluster(
-            host="127.0.0.1",
-            n_workers=workers or CPU_COUNT,
-            threads_per_worker=1,
-            dashboard_address=_dashboard(),
-        )
-    except RuntimeError as error:
-        raise ClusterError(
-            f"cluster 'local' could not start its processes ({error}): call connect below "
-            "`if __name__ == '__main__':`, or use 'threads'."
-        ) from error
-    return _Owner(cluster)
+    if path.suffix == ".py" and "__name__" not in path.read_text(encoding="utf-8"):
+        raise ClusterError(unguarded)
 
 
 def _cuda(gpus: int) -> distributed.Client:
@@ -173,9 +199,9 @@ def _slurm(jobs: int) -> distributed.Client:
     except TimeoutError as error:
         client.close()
         raise ClusterError(
-            f"none of {jobs or 1} Slurm jobs joined the cluster ({error}): see squeue and the jobs' "
-            "logs, check jobqueue.slurm.interface, or raise restudy.start-timeout in Dask's "
-            "configuration."
+            f"none of {jobs or 1} Slurm jobs joined the cluster ({error}): see squeue and the "
+            "logs of the jobs, check jobqueue.slurm.interface, or raise restudy.start-timeout in "
+            "Dask's configuration."
         ) from error
     except BaseException:
         client.close()
@@ -231,7 +257,7 @@ async def _greet(address: str) -> None:
 def _different_versions(client: distributed.Client) -> str:
     """Say which version that changes results or breaks pickles differs; empty if none does."""
     found = client.get_versions(packages=["restudy"])
-    ours = _versions(found["client"]) | {"restudy": restudy.__version__}
+    ours = _versions(found["client"])
     places = {"its scheduler": found["scheduler"]}
     places |= {f"its worker {name}": facts for name, facts in found["workers"].items()}
     for place, facts in places.items():

@@ -101,7 +101,7 @@ def summarise_days(jobs: dd.DataFrame, clock: Clock | None = None) -> Days:
         parts = [(base * size * GROUPS + group)[known]]
         for slot, (begin, end) in enumerate((("start", "end"), ("submit", "start")), 1):
             span = seconds_between(frame[begin], frame[end])
-            use = known & ~np.isnan(span)
+            use = known & (span >= 0)
             at = np.searchsorted(edges, span[use], side="right") - 1
             parts.append(((base[use] + slot) * size + at) * GROUPS + group[use])
         return np.concatenate(parts)

@@ -18,7 +18,6 @@ from restudy import data
 from restudy.traces import generator, hardware, nodelist, parquet, sacct, sacct_layout
 from restudy.traces.jobs import COLUMNS, PAPER_GPU_NODES, JobTrace, TraceError, is_ml
 from restudy.traces.lisa_week import (
-    LISA_CLOCK,
     TASKS,
     PowerSeries,
     WeekLoad,
@@ -26,7 +25,7 @@ from restudy.traces.lisa_week import (
     lisa_week_power,
 )
 from restudy.traces.prepared import no_rejected, prepare, required, write_frames
-from restudy.traces.summertime import hours_ahead
+from restudy.traces.summertime import LISA_CLOCK, to_local
 
 __all__ = [
     "CHOICES",
@@ -63,7 +62,6 @@ _ZENODO = {
     "numcores": "whole numbers",
     "state": "text",
 }
-_TIMES = ("submit", "start", "end")
 
 
 @dataclass(frozen=True)
@@ -438,43 +436,6 @@ def acme_summary() -> pd.DataFrame:
     if missing := {"id", *names} - set(table.columns):
         raise TraceError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
     return table.set_index("id")[list(names)].rename(columns=names)
-
-
-def to_local(trace: JobTrace) -> JobTrace:
-    """Move a trace of Lisa to the clock on the wall beside it.
-
-    Parameters
-    ----------
-    trace : JobTrace
-        A trace whose clock is ``"UTC"``, ``"local"`` or ``"UTC minus local offset (x2)"``, of a
-        cluster in the Netherlands.
-
-    Returns
-    -------
-    JobTrace
-        The same jobs, clock ``"local"``.
-
-    Raises
-    ------
-    TraceError
-        If the clock has another name.
-    """
-    if trace.clock == "local":
-        return trace
-    if trace.clock not in {"UTC", LISA_CLOCK}:
-        raise TraceError(f"the clock {trace.clock!r} of {trace.name} is unknown; use UTC or local.")
-    moved = trace.jobs.map_partitions(_move, trace.clock == LISA_CLOCK, meta=trace.jobs._meta)
-    return dataclasses.replace(trace, jobs=moved, clock="local")
-
-
-def _move(jobs: pd.DataFrame, twice: bool) -> pd.DataFrame:
-    moved = {}
-    for name in _TIMES:
-        time = jobs[name].to_numpy("datetime64[s]")
-        if twice:  # the offset was taken off UTC; one at the time itself is right within hours
-            time = time + hours_ahead(time) * np.timedelta64(3600, "s")
-        moved[name] = time + hours_ahead(time) * np.timedelta64(3600, "s")
-    return jobs.assign(**moved)
 
 
 def _gpu_names(gpu_nodes: str) -> frozenset[str]:

@@ -235,9 +235,10 @@ def _keys(
     """One key a job and known quantity: value, quantity, group and, where given, two flags."""
     parts = []
     for name in names:
-        known = values[name] >= 0
-        key = (values[name][known] * _SLOTS + _NAMES.index(name)) * GROUPS + group[known]
-        parts.append(key if flags is None else key * 4 + flags[known])
+        key = (values[name] * _SLOTS + _NAMES.index(name)) * GROUPS + group
+        if flags is not None:
+            key = key * 4 + flags
+        parts.append(key if values[name].min(initial=0) >= 0 else key[values[name] >= 0])
     return np.concatenate(parts)
 
 
@@ -261,20 +262,16 @@ def _values(frame: pd.DataFrame, names: Iterable[str]) -> dict[str, np.ndarray]:
     wanted = set(names)
     values: dict[str, np.ndarray] = {"jobs": np.zeros(len(frame), "int64")}
     if wanted & {"run_s", "node_s", "core_s"}:
-        values["run_s"] = _whole(seconds_between(frame["start"], frame["end"]))
+        values["run_s"] = seconds_between(frame["start"], frame["end"])
     if "wait_s" in wanted:
-        values["wait_s"] = _whole(seconds_between(frame["submit"], frame["start"]))
+        values["wait_s"] = seconds_between(frame["submit"], frame["start"])
     for name, product in (("nodes", "node_s"), ("cores", "core_s")):
         if wanted & {name, product}:
-            values[name] = _whole(frame[name].to_numpy("float64", na_value=np.nan))
+            values[name] = frame[name].to_numpy("int64", na_value=-1)
         if product in wanted:
             both = (values["run_s"] >= 0) & (values[name] >= 0)
             values[product] = np.where(both, values["run_s"] * values[name], -1)
     return values
-
-
-def _whole(numbers: np.ndarray) -> np.ndarray:
-    return np.where(np.isnan(numbers), -1, np.nan_to_num(numbers)).astype("int64")
 
 
 @dataclass(frozen=True)
@@ -301,7 +298,7 @@ def spans(jobs: dd.DataFrame) -> Spans:
     """Tell apart jobs within a day, over midnight and over New Year; one exact pass."""
 
     def keys(frame: pd.DataFrame) -> np.ndarray:
-        run = _whole(seconds_between(frame["start"], frame["end"]))
+        run = seconds_between(frame["start"], frame["end"])
         start, end = (frame[name].to_numpy("datetime64[D]") for name in ("start", "end"))
         in_year = [
             day - day.astype("datetime64[Y]").astype("datetime64[D]") for day in (start, end)

@@ -197,20 +197,25 @@ def times(frame: pd.DataFrame) -> pd.DataFrame:
        wait_s  run_s
     0  3598.0    5.0
     """
+    wait = seconds_between(frame["submit"], frame["start"])
+    run = seconds_between(frame["start"], frame["end"])
     return frame.assign(
-        wait_s=seconds_between(frame["submit"], frame["start"]),
-        run_s=seconds_between(frame["start"], frame["end"]),
+        wait_s=np.where(wait < 0, np.nan, wait), run_s=np.where(run < 0, np.nan, run)
     )
 
 
 def seconds_between(begin: pd.Series, end: pd.Series) -> np.ndarray:
-    """Whole seconds from begin to end, float64, with the paper's rule for negative ones."""
+    """Whole seconds from begin to end, int64, with the paper's rule for negative ones; -1 unknown."""
     first = begin.to_numpy("datetime64[s]").view("int64")
     last = end.to_numpy("datetime64[s]").view("int64")
-    seconds = (last - first).astype("float64")
-    np.add(seconds, 3600.0, out=seconds, where=seconds < 0)
+    seconds = last - first
     nat = np.iinfo("int64").min
-    seconds[(first == nat) | (last == nat) | (seconds < 0)] = np.nan
+    unknown = (first == nat) | (last == nat)
+    if (seconds < 0).any():
+        seconds[(seconds < 0) & (seconds >= -3600)] += 3600
+        unknown |= seconds < 0
+    if unknown.any():
+        seconds[unknown] = -1
     return seconds
 
 

@@ -10,9 +10,6 @@ from restudy.traces import parquet
 from restudy.traces.jobs import TraceError
 from restudy.traces.prepared import required
 
-# The epoch of these files is UTC minus the offset of local time; local time is 2 offsets later.
-LISA_CLOCK = "UTC minus local offset (x2)"
-
 # Kind of the columns of the tables of jobs.
 TASKS: Mapping[str, str] = {
     "id": "text or whole numbers",
@@ -28,7 +25,7 @@ class PowerSeries:
     Attributes
     ----------
     start : numpy.datetime64
-        Begin of the first slot, on the clock of `LISA_CLOCK`.
+        Begin of the first slot, on the clock of `summertime.LISA_CLOCK`.
     seconds : float
         Length of a slot.
     power : numpy.ndarray of float64, shape (slots,)

@@ -1,7 +1,7 @@
 """Parquet files of jobs: which kind they are, and what is wrong with them."""
 
 import os
-import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,12 @@ _KINDS: Mapping[str, Callable[[pa.DataType], bool]] = {
     "numbers": lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind),
     "times without time zone": lambda kind: pa.types.is_timestamp(kind) and kind.tz is None,
     "true or false": pa.types.is_boolean,
+}
+# Without these, numbers with nulls would become floats on the way.
+_PANDAS_TYPES = {
+    pa.string(): pd.StringDtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
 }
 _OF_PANDAS = {
     "string": "text",
@@ -166,17 +172,17 @@ def schema() -> pa.Schema:
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Arrow job table as pandas, with the types of `COLUMNS`."""
-    return table.cast(schema()).to_pandas().astype(COLUMNS)
+    """Arrow job table, or some columns of one, as pandas with the types of `COLUMNS`."""
+    frame = table.to_pandas(ignore_metadata=True, types_mapper=_PANDAS_TYPES.get)
+    return frame.astype({name: COLUMNS[name] for name in table.column_names})
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
     """Write a job table under a temporary name, then give it its own."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         pq.write_table(table, temporary, compression="zstd", row_group_size=_GROUP_ROWS)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -10,24 +10,27 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+import dask
 import dask.dataframe as dd
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from restudy import data
 from restudy.traces.jobs import COLUMNS, TraceError
-from restudy.traces.parquet import schema, write_parquet
+from restudy.traces.parquet import schema, to_pandas, write_parquet
 
 PART_ROWS = 250_000
 
 # A change in any of these makes prepared tables anew.
-_MAKERS = [
+_MAKERS = (
     "calibration",
     "clock",
     "datasets",
     "generator",
     "hardware",
     "jobs",
+    "lisa_week",
     "nodelist",
     "parquet",
     "prepared",
@@ -37,7 +40,7 @@ _MAKERS = [
     "sacct_fields",
     "sacct_layout",
     "summertime",
-]
+)
 
 
 def prepare(
@@ -117,8 +120,21 @@ def _code() -> str:
 
 
 def read(folder: Path) -> dd.DataFrame:
-    """Read a folder of ``part-*.parquet`` lazily, one partition a file."""
-    return dd.read_parquet(str(folder / "part-*.parquet"), split_row_groups=False)
+    """Read a folder of Parquet job tables lazily, one partition a file, in order of their names.
+
+    Only the columns that are used are read. The frames are those of Dask's DataFrame backend
+    (``dataframe.backend``: pandas, or cudf on a GPU).
+    """
+    empty = to_pandas(schema().empty_table())
+    jobs = dd.from_map(
+        read_part, [str(path) for path in sorted(folder.glob("part-*.parquet"))], meta=empty
+    )
+    return jobs if dask.config.get("dataframe.backend") == "pandas" else jobs.to_backend()
+
+
+def read_part(path: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read one file of a prepared job table, with the types of `jobs.COLUMNS`."""
+    return to_pandas(pq.read_table(path, columns=columns, partitioning=None))
 
 
 def write_frames(frames: Iterable[pd.DataFrame], folder: Path) -> int:

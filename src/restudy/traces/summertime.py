@@ -1,6 +1,14 @@
 """The clock on the wall beside Lisa: central European time, without a time zone database."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
+
+from restudy.traces.jobs import JobTrace, TraceError
+
+# Epochs of the Lisa tasks are UTC minus the offset of local time; local time is 2 offsets later.
+LISA_CLOCK = "UTC minus local offset (x2)"
 
 _HOUR = np.timedelta64(1, "h")
 
@@ -37,3 +45,40 @@ def _last_sunday(year: np.ndarray, months: int) -> np.ndarray:
     last = following - np.timedelta64(1, "D")
     since_sunday = (last.astype("int64") + 4) % 7  # 1970-01-01 was a Thursday
     return last - since_sunday.astype("timedelta64[D]")
+
+
+def to_local(trace: JobTrace) -> JobTrace:
+    """Move a trace of Lisa to the clock on the wall beside it.
+
+    Parameters
+    ----------
+    trace : JobTrace
+        A trace whose clock is ``"UTC"``, ``"local"`` or ``"UTC minus local offset (x2)"``, of a
+        cluster in the Netherlands.
+
+    Returns
+    -------
+    JobTrace
+        The same jobs, clock ``"local"``.
+
+    Raises
+    ------
+    TraceError
+        If the clock has another name.
+    """
+    if trace.clock == "local":
+        return trace
+    if trace.clock not in {"UTC", LISA_CLOCK}:
+        raise TraceError(f"the clock {trace.clock!r} of {trace.name} is unknown; use UTC or local.")
+    moved = trace.jobs.map_partitions(_move, trace.clock == LISA_CLOCK, meta=trace.jobs._meta)
+    return dataclasses.replace(trace, jobs=moved, clock="local")
+
+
+def _move(jobs: pd.DataFrame, twice: bool) -> pd.DataFrame:
+    moved = {}
+    for name in ("submit", "start", "end"):
+        time = jobs[name].to_numpy("datetime64[s]")
+        if twice:  # the offset was taken off UTC; one at the time itself is right within hours
+            time = time + hours_ahead(time) * np.timedelta64(3600, "s")
+        moved[name] = time + hours_ahead(time) * np.timedelta64(3600, "s")
+    return jobs.assign(**moved)

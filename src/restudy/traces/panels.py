@@ -1,0 +1,122 @@
+"""One panel a trace, and the paper's own curves as the figures take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from textwrap import fill
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from restudy import style
+from restudy.traces import calibration
+from restudy.traces.counting import Kind
+from restudy.traces.figures import Curve, legend_above
+from restudy.traces.results import Missing, Submissions
+
+_NAMES = {
+    "generic_completed": "generic, completed",
+    "generic_failed": "generic, failed",
+    "ml_completed": "ML, completed",
+    "ml_failed": "ML, failed",
+}
+
+
+def panels(
+    draw: Callable[..., Axes],
+    answers: Mapping[str, Any],
+    *,
+    paper: Callable[[Any], Mapping[Any, Curve]] | None = None,
+    height: float = 3.2,
+) -> Sequence[Axes]:
+    """Draw each trace's answer in a panel of its own, one below the other.
+
+    Traces that cannot answer get no panel; a line at the foot says why.
+
+    Parameters
+    ----------
+    draw : callable
+        A function of `restudy.traces.figures`.
+    answers : mapping of str to result or Missing
+        Result of each trace by its title.
+    paper : callable, optional
+        Gives the published values to draw over a result; by default none.
+    height : float
+        Height of a panel, inches.
+
+    Returns
+    -------
+    sequence of matplotlib.axes.Axes
+        One a panel.
+    """
+    answered = {name: found for name, found in answers.items() if not isinstance(found, Missing)}
+    silent = "\n".join(
+        fill(f"{name}: {found.reason}", 100)
+        for name, found in answers.items()
+        if isinstance(found, Missing)
+    )
+    foot = 0.12 + 0.19 * (silent.count("\n") + 1) if silent else 0.0
+    heights = [*(height for _ in answered), *([foot] if silent else [])]
+    figure = plt.figure(figsize=(7.2, sum(heights)), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    drawn = []
+    for part, (name, found) in zip(parts, answered.items(), strict=False):
+        part.suptitle(name, x=0.01, ha="left", size="medium", weight="bold")
+        values = {} if paper is None else {"paper": paper(found)}
+        drawn.append(draw(found, ax=part.subplots(), **values))
+    if silent:
+        parts[-1].text(0.01, 0.95, silent, va="top", size="small", color=style.BASELINE)
+    return drawn
+
+
+def published_curves(figure: str) -> dict[str, Curve]:
+    """Give the four curves of a published figure by what they show, as the figures take them."""
+    return {
+        title: calibration.curve(figure, name)
+        for name, title in _NAMES.items()
+    }
+
+
+def published_days(found: Submissions) -> dict[Kind, Curve]:
+    """Give the paper's jobs per day for the classes and, if it is of that time, the trace."""
+    days = calibration.daily_submissions()
+    mine = found.arrivals.per("day")[0]
+    if mine[-1] < days.index[0] or mine[0] > days.index[-1]:
+        return {}
+    return {
+        kind: (days.index.to_numpy(), days[kind].to_numpy("float64"))
+        for kind in found.kinds
+    }
+
+
+def published_nodes() -> dict[Kind, Curve]:
+    """Give the paper's jobs by number of nodes."""
+    counts = calibration.node_counts()
+    kinds: tuple[Kind, ...] = ("generic", "ml")
+    return {
+        kind: (counts.index[counts[kind] > 0].to_numpy("float64"), counts[kind][counts[kind] > 0])
+        for kind in kinds
+    }
+
+
+def read_back(ax: Axes | None = None) -> Axes:
+    """Draw the published run-time curves with the medians that are printed beside them."""
+    ax = plt.subplots()[1] if ax is None else ax
+    colours = (style.GENERIC, style.GENERIC, style.ML, style.ML)
+    lines = ("-", "--", "-", "--")
+    for (title, (x, share)), colour, line in zip(
+        published_curves("fig6b").items(), colours, lines, strict=True
+    ):
+        ax.plot(np.maximum(x, 0.5), share, color=colour, ls=line, label=title)
+    for median in calibration.PRINTED_RUN_MEDIANS:
+        ax.plot(median, 0.5, style.PAPER_MARKER, color=style.PAPER, ms=8, mew=2)
+    ax.plot([], [], style.PAPER_MARKER, color=style.PAPER, ms=8, mew=2, ls="", label="printed median")
+    ax.axhline(0.5, color=style.BAND, zorder=0)
+    ax.set_xscale("log")
+    ax.set_xlim(left=0.5)
+    ax.set_xlabel("run time of a job [s]")
+    ax.set_ylabel("share of jobs")
+    legend_above(ax)
+    return ax
