@@ -5,8 +5,8 @@
 
 The same questions (`QUESTIONS`) are put to restudy (Dask on threads, Dask on processes), to plain
 pandas and to DuckDB, over the same Parquet files, two threads or processes each. Every run is a
-fresh process; imports and starting the cluster are not timed, reading the files is. Memory is the high-water mark of the
-process and its children (VmHWM), which for pandas and DuckDB at 100x is limited to ``--memory``.
+fresh process; imports and the start of a cluster are not timed, reading the files is. Memory is the
+high-water mark of the process and its children (VmHWM); a process may use at most ``--memory``.
 The answers of all must agree, or the benchmark fails. Engines take turns, so that a drift of the
 machine hits all of them; a ratio is that of two runs of one turn.
 

@@ -460,9 +460,9 @@ class Recorder:
         for claim_id, value in values.items():
             self.record(claim_id, value, data=data)
 
-    def table(self, *, section: str | None = None) -> ClaimTable:
-        """Return the claims with their verdicts, of one section or all, for display."""
-        claims = [c for c in self.paper.claims if section in {None, c.section}]
+    def table(self, *, measured_only: bool = False) -> ClaimTable:
+        """Return the claims with their verdicts, all or those this run measured, for display."""
+        claims = [c for c in self.paper.claims if not measured_only or c.id in self.measured]
         return ClaimTable([Row(c, here=self.measured.get(c.id)) for c in claims])
 
 

@@ -362,9 +362,8 @@ def fetch(names: tuple[str, ...], mirror: Path | None) -> None:
     if not names:
         table = Table("dataset", "size", "state", "licence", box=None, pad_edge=False)
         for entry in data.registry().values():
-            here = data.locate(entry.name) is not None
-            state = "here" if here else "absent" if entry.sha256 else "absent, hash not pinned"
-            table.add_row(entry.name, _megabytes(entry.size), state, entry.licence)
+            state = data.status(entry.name).state + ("" if entry.sha256 else ", not pinned")
+            table.add_row(entry.name, f"{entry.size / 1e6:,.1f} MB", state, entry.licence)
         Console().print(table)
         return
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
@@ -376,11 +375,10 @@ def fetch(names: tuple[str, ...], mirror: Path | None) -> None:
                 bars.update(bar, completed=done, total=total)
 
             path = data.fetch(name, mirror=mirror, progress=show)
-            bars.console.print(f"{name}: {path}", markup=False)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
+            click.echo(f"{name}: {path}")
+            if data.registry()[name].sha256 is None:
+                click.echo("its hash is not pinned yet; check and add to data.registry.toml:")
+                click.echo(data.status(name).pin)
 
 
 @main.command()

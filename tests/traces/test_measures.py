@@ -27,10 +27,10 @@ from restudy.traces import (
     measures,
     power,
 )
+from restudy.traces.datasets import LISA_CLOCK, PowerSeries, WeekLoad
 from restudy.traces.experiments import Setup
 from restudy.traces.findings import PowerFit
 from restudy.traces.jobs import COLUMNS, PAPER_GPU_NODES, JobTrace, TraceError
-from restudy.traces.lisa_week import LISA_CLOCK, PowerSeries, WeekLoad
 from restudy.traces.measures import lisa, printed
 from restudy.traces.measures.drawn import curve_superiority
 
@@ -407,7 +407,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     odd["id"] = [str(i) for i in range(9_000_000, 9_000_005)]
     names = ["id", *list(odd.columns.drop("id"))]
     whole = pd.concat([jobs[names], odd[names]], ignore_index=True)
-    times = {name: "datetime64[us]" for name in ("submit_date", "start_date", "end_date")}
+    times = dict.fromkeys(("submit_date", "start_date", "end_date"), "datetime64[us]")
     return whole.astype({**times, "id": "int64", "numnodes": "int32", "numcores": "int32"})
 
 

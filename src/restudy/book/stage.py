@@ -68,6 +68,9 @@ def stage(
         shutil.copy2(project.root / name, folder / name)
     ignored = shutil.ignore_patterns("*.ipynb", "claims", "results", ".ipynb_checkpoints")
     shutil.copytree(project.root / "book", folder / "book", ignore=ignored)
+    if (project.root / "src").is_dir():  # chapters show functions out of it
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(project.root / "src", folder / "src", ignore=ignored)
     static = folder / "book" / "_static"
     (static / "mathjax").mkdir(parents=True, exist_ok=True)
     shutil.copy2(_mathjax(), static / "mathjax" / "tex-svg.js")

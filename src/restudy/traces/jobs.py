@@ -205,7 +205,7 @@ def times(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def seconds_between(begin: pd.Series, end: pd.Series) -> np.ndarray:
-    """Whole seconds from begin to end, int64, with the paper's rule for negative ones; -1 unknown."""
+    """Whole seconds from begin to end, int64, negative ones as in `times`; -1 if unknown."""
     first = begin.to_numpy("datetime64[s]").view("int64")
     last = end.to_numpy("datetime64[s]").view("int64")
     seconds = last - first

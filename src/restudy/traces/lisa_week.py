@@ -9,6 +9,9 @@ import pandas as pd
 from restudy.traces import parquet
 from restudy.traces.jobs import TraceError
 from restudy.traces.prepared import required
+from restudy.traces.summertime import LISA_CLOCK
+
+__all__ = ["LISA_CLOCK", "TASKS", "PowerSeries", "WeekLoad", "lisa_week_load", "lisa_week_power"]
 
 # Kind of the columns of the tables of jobs.
 TASKS: Mapping[str, str] = {
@@ -25,7 +28,7 @@ class PowerSeries:
     Attributes
     ----------
     start : numpy.datetime64
-        Begin of the first slot, on the clock of `summertime.LISA_CLOCK`.
+        Begin of the first slot, on the clock of `LISA_CLOCK`.
     seconds : float
         Length of a slot.
     power : numpy.ndarray of float64, shape (slots,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from textwrap import fill
 from typing import Any
 
@@ -13,7 +14,8 @@ from matplotlib.axes import Axes
 from restudy import style
 from restudy.traces import calibration
 from restudy.traces.counting import Kind
-from restudy.traces.figures import Curve, legend_above
+from restudy.traces.figures import Curve, axes, legend_above
+from restudy.traces.jobs import JobTrace
 from restudy.traces.results import Missing, Submissions
 
 _NAMES = {
@@ -73,10 +75,7 @@ def panels(
 
 def published_curves(figure: str) -> dict[str, Curve]:
     """Give the four curves of a published figure by what they show, as the figures take them."""
-    return {
-        title: calibration.curve(figure, name)
-        for name, title in _NAMES.items()
-    }
+    return {title: calibration.curve(figure, name) for name, title in _NAMES.items()}
 
 
 def published_days(found: Submissions) -> dict[Kind, Curve]:
@@ -85,10 +84,7 @@ def published_days(found: Submissions) -> dict[Kind, Curve]:
     mine = found.arrivals.per("day")[0]
     if mine[-1] < days.index[0] or mine[0] > days.index[-1]:
         return {}
-    return {
-        kind: (days.index.to_numpy(), days[kind].to_numpy("float64"))
-        for kind in found.kinds
-    }
+    return {kind: (days.index.to_numpy(), days[kind].to_numpy("float64")) for kind in found.kinds}
 
 
 def published_nodes() -> dict[Kind, Curve]:
@@ -101,18 +97,25 @@ def published_nodes() -> dict[Kind, Curve]:
     }
 
 
-def read_back(ax: Axes | None = None) -> Axes:
-    """Draw the published run-time curves with the medians that are printed beside them."""
-    ax = plt.subplots()[1] if ax is None else ax
+def read_back(medians: Sequence[float], ax: Axes | None = None) -> Axes:
+    """Draw the published run-time curves, and on them the medians that the paper prints.
+
+    Parameters
+    ----------
+    medians : sequence of float
+        Printed medians, s.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax = axes(ax)
     colours = (style.GENERIC, style.GENERIC, style.ML, style.ML)
     lines = ("-", "--", "-", "--")
-    for (title, (x, share)), colour, line in zip(
-        published_curves("fig6b").items(), colours, lines, strict=True
-    ):
+    curves = published_curves("fig6b").items()
+    for (title, (x, share)), colour, line in zip(curves, colours, lines, strict=True):
         ax.plot(np.maximum(x, 0.5), share, color=colour, ls=line, label=title)
-    for median in calibration.PRINTED_RUN_MEDIANS:
-        ax.plot(median, 0.5, style.PAPER_MARKER, color=style.PAPER, ms=8, mew=2)
-    ax.plot([], [], style.PAPER_MARKER, color=style.PAPER, ms=8, mew=2, ls="", label="printed median")
+    for at, median in enumerate(medians):
+        label = "printed median" if at == 0 else None
+        marker = {"marker": style.PAPER_MARKER, "ms": 8, "mew": 2, "ls": ""}
+        ax.plot(median, 0.5, color=style.PAPER, label=label, **marker)
     ax.axhline(0.5, color=style.BAND, zorder=0)
     ax.set_xscale("log")
     ax.set_xlim(left=0.5)
@@ -120,3 +123,26 @@ def read_back(ax: Axes | None = None) -> Axes:
     ax.set_ylabel("share of jobs")
     legend_above(ax)
     return ax
+
+
+def banner(traces: Sequence[JobTrace]) -> str:
+    """Say in one box of HTML which jobs are real and which are made up."""
+    real = [trace.title for trace in traces if trace.real]
+    made = [trace.title for trace in traces if not trace.real]
+    lines = []
+    if not real:
+        lines.append(
+            "<strong>No real jobs here.</strong> The real traces are not on this machine, so the "
+            "figures show jobs drawn from the paper's published curves. They can confirm nothing; "
+            "claims that need real data read <em>not measured here</em>. "
+            "<code>restudy fetch</code> lists what can be fetched."
+        )
+    else:
+        lines.append(f"<strong>Real jobs:</strong> {escape('; '.join(real))}.")
+        if made:
+            lines.append(
+                f"<strong>Made up</strong> from the paper's published curves, for comparison: "
+                f"{escape('; '.join(made))}."
+            )
+    kind = "note" if real else "warning"
+    return f'<div class="admonition {kind}"><p>{"<br>".join(lines)}</p></div>'

@@ -9,10 +9,10 @@ import pandas as pd
 from restudy.traces import arrivals, clock, distributions, hour_labels, power
 from restudy.traces.arrivals import Arrivals
 from restudy.traces.calibration import daily_submissions
+from restudy.traces.datasets import LISA_CLOCK, PowerSeries
 from restudy.traces.distributions import Ecdf
 from restudy.traces.findings import PowerFit
 from restudy.traces.jobs import JobTrace, TraceError
-from restudy.traces.lisa_week import LISA_CLOCK, PowerSeries
 from restudy.traces.measures import printed
 from restudy.traces.measures.hours import chance, largest_step
 from restudy.traces.measures.run_time import longest_share, short_share
