@@ -1,5 +1,6 @@
 import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -43,6 +44,25 @@ def test_days_need_both_classes_and_two_weeks(make_jobs):
         summarise_days(dd.from_pandas(make_jobs(100, ml=1.1), npartitions=2))
     with pytest.raises(TraceError, match="spans 5 days"):
         summarise_days(dd.from_pandas(make_jobs(500, days=4), npartitions=2))
+
+
+def test_a_wrong_date_is_named_before_memory_runs_out(make_jobs):
+    jobs = make_jobs(200)
+    jobs.loc[0, "submit"] = pd.Timestamp("1970-01-01")
+    with pytest.raises(TraceError, match="from 1970-01-01 to 2022"):
+        summarise_days(dd.from_pandas(jobs, npartitions=2))
+
+
+def test_dates_before_1970_are_days_like_others(make_jobs):
+    jobs = make_jobs(400)
+    early = {name: jobs[name] - pd.Timedelta(days=20_000) for name in ("submit", "start", "end")}
+    now, then = (
+        summarise_days(dd.from_pandas(table, npartitions=2))
+        for table in (jobs, jobs.assign(**early))
+    )
+    assert then.day[0] < np.datetime64("1970-01-01")
+    np.testing.assert_array_equal(now.run, then.run)
+    np.testing.assert_array_equal(now.failed, then.failed)
 
 
 @pytest.mark.parametrize("block", [1, 7, 30])

@@ -11,6 +11,7 @@ from restudy.traces.counting import GROUPS, count, groups, select
 from restudy.traces.jobs import TraceError, seconds_between
 
 MIN_DAYS = 14
+MAX_DAYS = 5000  # 0.2 GB of histograms; a longer span is a wrong date more often than a trace
 _DAY = 86_400
 
 
@@ -88,7 +89,7 @@ def summarise_days(jobs: dd.DataFrame, clock: Clock | None = None) -> Days:
     Raises
     ------
     TraceError
-        If the trace has no job, lacks one of the classes or spans fewer than 14 days.
+        If the trace has no job, lacks one of the classes, or spans too few or too many days.
     """
     column = clock_column(jobs) if clock is None else clock
     edges = time_bins()
@@ -139,6 +140,12 @@ def _check_days(group: np.ndarray, day: np.ndarray, n: np.ndarray) -> None:
             f"the trace has {generic} generic and {ml} ML jobs; a comparison needs both classes."
         )
     length = int(np.ptp(day)) + 1
+    if length > MAX_DAYS:
+        first, last = np.array([day.min(), day.max()]).astype("datetime64[D]")
+        raise TraceError(
+            f"the trace spans {length} days, from {first} to {last}; at most {MAX_DAYS} are drawn, "
+            "so look for a wrong date or cut the trace."
+        )
     if length < MIN_DAYS:
         raise TraceError(
             f"the trace spans {length} days; drawing days with replacement needs at least "

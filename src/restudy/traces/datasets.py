@@ -412,30 +412,25 @@ def node_hardware(path: Path | None = None) -> NodeHardware:
 
 
 def acme_summary() -> pd.DataFrame:
-    """Give the outcome of CPU and GPU jobs on four other GPU clusters, an outside check.
+    """Give the outcome of CPU and GPU jobs on five other GPU clusters, an outside check.
 
     Returns
     -------
     pandas.DataFrame
-        Index: cluster. Columns ``gpu_jobs``, ``cpu_jobs`` (counts; 0 where the cluster has no
-        CPU jobs) and ``gpu_failed``, ``cpu_failed`` (share of failed jobs; NaN where it has none).
+        The published table, index: cluster. Rates are shares of jobs or of GPU time, times are
+        seconds; NaN where a cluster has no such jobs or does not tell.
 
     Raises
     ------
     TraceError
-        If the file is not at hand or lacks columns.
+        If the file is not at hand or is not this table.
     """
     path = required("acme-summary")
-    names = {
-        "gpu_job_num": "gpu_jobs",
-        "cpu_job_num": "cpu_jobs",
-        "fail_rate_gpu": "gpu_failed",
-        "fail_rate_cpu": "cpu_failed",
-    }
     table = pd.read_csv(path)
-    if missing := {"id", *names} - set(table.columns):
-        raise TraceError(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
-    return table.set_index("id")[list(names)].rename(columns=names)
+    if "id" not in table.columns:
+        found = ", ".join(table.columns)
+        raise TraceError(f"{path.name} has the columns {found}; expected id and rates by cluster.")
+    return table.set_index("id")
 
 
 def _gpu_names(gpu_nodes: str) -> frozenset[str]:

@@ -364,7 +364,7 @@ def _thin(ecdf: Ecdf, scale: float, low: float, high: float) -> Curve:
 def _grid(scale: float, low: float, high: float) -> np.ndarray:
     """Whole numbers in equal steps of the logarithm, and both edges of the Axes."""
     edges = np.array([low, high]) / scale
-    whole = np.unique(np.floor(np.geomspace(*edges, 1200)))
+    whole = np.unique(np.floor(np.geomspace(low / scale, high / scale, 1200)))
     return np.concatenate((edges[:1], whole[whole > edges[0]], edges[1:]))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from textwrap import fill
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
@@ -62,7 +63,7 @@ def panels(
     foot = 0.12 + 0.19 * (silent.count("\n") + 1) if silent else 0.0
     heights = [*(height for _ in answered), *([foot] if silent else [])]
     figure = plt.figure(figsize=(7.2, sum(heights)), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     drawn = []
     for part, (name, found) in zip(parts, answered.items(), strict=False):
         part.suptitle(name, x=0.01, ha="left", size="medium", weight="bold")
@@ -71,6 +72,14 @@ def panels(
     if silent:
         parts[-1].text(0.01, 0.95, silent, va="top", size="small", color=style.BASELINE)
     return drawn
+
+
+def tables(answers: Mapping[str, Any], *, axis: Literal[0, 1] = 0) -> pd.DataFrame:
+    """Put the tables of all traces that answer below (0) or beside (1) each other, by title."""
+    answered = {
+        name: found.table() for name, found in answers.items() if not isinstance(found, Missing)
+    }
+    return pd.concat(answered, axis=axis) if answered else pd.DataFrame()
 
 
 def published_curves(figure: str) -> dict[str, Curve]:
@@ -91,10 +100,11 @@ def published_nodes() -> dict[Kind, Curve]:
     """Give the paper's jobs by number of nodes."""
     counts = calibration.node_counts()
     kinds: tuple[Kind, ...] = ("generic", "ml")
-    return {
-        kind: (counts.index[counts[kind] > 0].to_numpy("float64"), counts[kind][counts[kind] > 0])
-        for kind in kinds
-    }
+    found = {}
+    for kind in kinds:
+        jobs = counts[kind][counts[kind] > 0]
+        found[kind] = (jobs.index.to_numpy("float64"), jobs.to_numpy("float64"))
+    return found
 
 
 def read_back(medians: Sequence[float], ax: Axes | None = None) -> Axes:
@@ -112,10 +122,9 @@ def read_back(medians: Sequence[float], ax: Axes | None = None) -> Axes:
     curves = published_curves("fig6b").items()
     for (title, (x, share)), colour, line in zip(curves, colours, lines, strict=True):
         ax.plot(np.maximum(x, 0.5), share, color=colour, ls=line, label=title)
-    for at, median in enumerate(medians):
-        label = "printed median" if at == 0 else None
-        marker = {"marker": style.PAPER_MARKER, "ms": 8, "mew": 2, "ls": ""}
-        ax.plot(median, 0.5, color=style.PAPER, label=label, **marker)
+    halves = np.full(len(medians), 0.5)
+    marker = style.PAPER_MARKER
+    ax.plot(medians, halves, marker, color=style.PAPER, ms=8, mew=2, label="printed median")
     ax.axhline(0.5, color=style.BAND, zorder=0)
     ax.set_xscale("log")
     ax.set_xlim(left=0.5)

@@ -146,7 +146,7 @@ def acme(summary: pd.DataFrame) -> dict[str, float]:
     Parameters
     ----------
     summary : pandas.DataFrame
-        The file's table, index: cluster.
+        As given by `restudy.traces.datasets.acme_summary`: the file's columns, index cluster.
 
     Returns
     -------

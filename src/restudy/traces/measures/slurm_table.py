@@ -61,6 +61,11 @@ def slurm_table(trace: JobTrace, setup: Setup, *, rng: np.random.Generator) -> d
         If the trace lacks one of the classes, a state or a time that a claim is about.
     """
     found = distributions.measure(trace.jobs, ["jobs", "run_s", "wait_s"])
+    for kind in CLASSES:
+        if found["jobs"].n(kind) == 0:
+            raise TraceError(
+                f"the trace {trace.name} has no {kind} job; the claims compare both classes."
+            )
     return {
         **_counts(trace, found["jobs"]),
         **_submissions(trace),
