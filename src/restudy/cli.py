@@ -332,7 +332,8 @@ def _claim_json(row: Any, lost: bool) -> dict[str, Any]:
 
 
 def _claim_table(rows: Sequence[Any]) -> None:
-    from restudy.claims import Verdict, quantity
+    from restudy.claims import Verdict
+    from restudy.quantities import quantity
 
     colour = {Verdict.REPRODUCED: "green", Verdict.DIFFERS: "yellow", Verdict.NOT_MEASURED: "dim"}
     table = Table("claim", "source", "published", "ours", "verdict", box=None, pad_edge=False)

@@ -83,7 +83,7 @@ def test_labels_are_shuffled_as_pandas_shuffles_them(make_jobs, npartitions, kin
     jobs = make_jobs(900, seed=9)
     failed = jobs[(jobs["state"] == "FAILED") & (jobs["is_ml"] == (kind == "ml"))]
     as_drawn = failed["submit"].dt.hour.value_counts(sort=False)
-    found = hour_labels.hour_bars(dd.from_pandas(jobs, npartitions=npartitions), kind)
+    found = hour_labels.hour_bars(dd.from_pandas(jobs, npartitions=npartitions), kind, "FAILED")
     np.testing.assert_array_equal(found.labels, as_drawn.index)
     np.testing.assert_array_equal(found.as_drawn, as_drawn)
     right = as_drawn.sort_index().reindex(range(24), fill_value=0)
@@ -95,6 +95,21 @@ def test_hours_need_a_failed_job(make_jobs):
     jobs = make_jobs(30)
     jobs["state"] = pd.Series("COMPLETED", index=jobs.index, dtype="string")
     with pytest.raises(TraceError, match="no FAILED ml job"):
+        hour_labels.hour_bars(dd.from_pandas(jobs, npartitions=2), "ml", "FAILED")
+
+
+def test_hours_of_any_state_need_no_states(make_jobs):
+    jobs = make_jobs(200, seed=3)
+    any_state = hour_labels.hour_bars(dd.from_pandas(jobs, npartitions=3))
+    np.testing.assert_array_equal(
+        any_state.by_hour, np.bincount(jobs["submit"].dt.hour.dropna().astype(int), minlength=24)
+    )
+    jobs["state"] = pd.Series(pd.NA, index=jobs.index, dtype="string")
+    unknown = hour_labels.hour_bars(dd.from_pandas(jobs, npartitions=3))
+    np.testing.assert_array_equal(unknown.labels, any_state.labels)
+    np.testing.assert_array_equal(unknown.by_hour, any_state.by_hour)
+    jobs["is_ml"] = pd.Series(False, index=jobs.index, dtype="boolean")
+    with pytest.raises(TraceError, match="no ml job with a submit time"):
         hour_labels.hour_bars(dd.from_pandas(jobs, npartitions=2), "ml")
 
 

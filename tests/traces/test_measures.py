@@ -234,7 +234,7 @@ def dump(runs: Mapping[str, list[int]], *, users: list[str], lost: list[str]) ->
             "end": start + np.array(run + [0] * len(lost), "timedelta64[s]"),
             "state": state + lost,
             "nodes": [1] * (len(submit) - 1) + [2],
-            "node_list": ["n1"] * len(state) + [None] * len(lost),
+            "node_list": ["n1"] * len(state) + ["None assigned"] * len(lost),
             "user": user + ["x"] * len(lost),
             "is_ml": [False] * len(submit),
         }

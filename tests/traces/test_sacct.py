@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from restudy.traces import sacct
-from restudy.traces.jobs import COLUMNS, TraceError, validate
+from restudy.traces.jobs import COLUMNS, TraceError, unassigned, validate
 from restudy.traces.nodelist import NodeListError
 from restudy.traces.sacct import SacctError, read_sacct, sacct_to_parquet
 from restudy.traces.sacct_block import SCHEMA, one_by_one, parse
@@ -125,7 +125,7 @@ def truth(lines):
             "state": column["State"].str.split().str[0],
             "nodes": column["NNodes"].astype("Int32"),
             "cores": column["NCPUS"].astype("Int32"),
-            "node_list": column["NodeList"].replace("None assigned", pd.NA),
+            "node_list": column["NodeList"],
             "partition": column["Partition"],
             "user": column["User"].replace("", pd.NA),
             "is_ml": tres.str.contains("gres/gpu=").mask(tres == ""),
@@ -597,7 +597,8 @@ def test_the_real_dumps_hold_what_unix_tools_count(dump):
     assert trace.rejected.empty
     assert trace.rows == len(jobs) == expected["rows"]
     assert jobs["state"].value_counts().to_dict() == expected["states"]
-    assert jobs["node_list"].isna().sum() == expected["unassigned"]
+    assert not jobs["node_list"].isna().any()
+    assert unassigned(jobs).sum() == expected["unassigned"]
     assert jobs["is_ml"].sum() == expected["gpu_jobs"]
     assert jobs["nodes"].sum() == expected["nodes_sum"]
     assert jobs["cores"].sum() == expected["cores_sum"]

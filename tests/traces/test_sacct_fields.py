@@ -3,8 +3,10 @@
 import calendar
 from datetime import datetime
 
+import pandas as pd
 import pytest
 
+from restudy.traces.jobs import unassigned
 from restudy.traces.sacct_fields import (
     STATES,
     BadFieldError,
@@ -137,7 +139,11 @@ def test_a_wrong_count_is_refused(text):
 
 def test_node_lists_and_names():
     assert nodes_of("r10n[1-2]") == ("r10n[1-2]", False)
-    assert nodes_of("None assigned") == (None, False)
+    for text in ("None assigned", "none", "(null)"):
+        assert nodes_of(text) == (text, False)
+        assert unassigned(pd.DataFrame({"node_list": [text], "nodes": [1]})).all()
+    for text in ("", " ", "Unknown"):
+        assert nodes_of(text) == (None, False)
     assert nodes_of("cpn-f13-04-[0+") == (None, True)
     with pytest.raises(BadFieldError, match="node list"):
         nodes_of("r10n[1-2")

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
+
 from restudy.book.chapters import BookError
 
 STAMP = "content.sha256"
@@ -58,8 +60,9 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
     env = {**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     built = work / "_build" / "html"
+    log = html.with_name("html.log")
+    log.unlink(missing_ok=True)
     if done.returncode or not (built / "index.html").exists():
-        log = html.with_name("html.log")
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
         said = [
             x for x in (done.stdout + done.stderr).splitlines() if "WARNING" in x or "ERROR" in x
@@ -67,6 +70,7 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
         lines = said or (done.stdout + done.stderr).splitlines()
         shown = "\n  ".join(lines[-15:])
         raise BookError(f"Jupyter Book failed (whole output in {log}):\n  {shown}")
+    _slim(built)
     (built / STAMP).write_text(content, encoding="utf-8")
     old = html.with_name(f".{html.name}-old")
     shutil.rmtree(old, ignore_errors=True)
@@ -75,3 +79,15 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
     built.rename(html)
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _slim(built: Path) -> None:
+    """Leave out what no reader loads: source maps, and the outputs in notebooks to download."""
+    for path in built.rglob("*.map"):
+        path.unlink()
+    for path in (built / "_sources").rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)

@@ -16,7 +16,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restudy.claims import Claim, Paper, Row, Verdict, number, quantity
+from restudy.claims import Claim, Paper, Row, Verdict
+from restudy.quantities import number, quantity
 
 if TYPE_CHECKING:
     from restudy.book.cache import Run

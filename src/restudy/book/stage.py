@@ -22,7 +22,8 @@ from restudy.book import pages
 from restudy.book.cache import Run
 from restudy.book.chapters import BookError, Chapter, Project
 from restudy.book.reach import Sources, digest
-from restudy.claims import MIME, Paper, Row, quantity
+from restudy.claims import MIME, Paper, Row
+from restudy.quantities import quantity
 
 _ROLE = re.compile(r"\{(published|measured)\}`([^`]+)`")
 _MARKER = re.compile(r"^% restudy: (\w+)$", re.MULTILINE)

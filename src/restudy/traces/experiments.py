@@ -66,7 +66,7 @@ class Setup:
     @classmethod
     def quick(cls) -> Self:
         """Make a setup that takes seconds on two cores."""
-        return cls(scale=0.1, replicates=1000)
+        return cls(scale=1.0, replicates=1000)
 
     @classmethod
     def full(cls) -> Self:

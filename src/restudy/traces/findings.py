@@ -148,8 +148,9 @@ class Unassigned:
 
     @property
     def share(self) -> float:
-        """Their share of the generic jobs, 0 for a trace without generic jobs."""
-        return self.jobs / max(1, self.everything["jobs"].n("generic"))
+        """Share of the generic jobs that have no node, 0 for a trace without generic jobs."""
+        generic = self.everything["jobs"].n("generic")
+        return 1 - self.assigned["jobs"].n("generic") / generic if generic else 0.0
 
     def table(self) -> pd.DataFrame:
         """Describe generic jobs as in the paper, and without the jobs that had no node."""

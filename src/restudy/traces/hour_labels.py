@@ -44,7 +44,7 @@ class HourBars:
 
 
 def hour_bars(
-    jobs: dd.DataFrame, kind: Kind = "all", state: str = "FAILED", clock: Clock | None = None
+    jobs: dd.DataFrame, kind: Kind = "all", state: str | None = None, clock: Clock | None = None
 ) -> HourBars:
     """Jobs of one class and state by hour of the day, with and without the original's fault.
 
@@ -52,8 +52,10 @@ def hour_bars(
     ----------
     jobs : dask.dataframe.DataFrame
         A job table in its original order, on which the fault depends.
-    kind, state : str
-        Class and state; the paper draws the failed jobs of each class.
+    kind : str
+        Class, ``all``, ``generic`` or ``ml``.
+    state : str, optional
+        State, by default any; the paper draws the ``FAILED`` jobs of each class.
     clock : str, optional
         ``submit`` (as in the paper) or ``start``; by default `clock_column`.
 
@@ -81,10 +83,10 @@ def hour_bars(
     )
     seen = first.compute()
     if seen.empty:
-        what = "" if kind == "all" else f" {kind}"
+        what = " ".join(["no", *([state] if state else []), *([kind] if kind != "all" else [])])
         raise TraceError(
-            f"the trace has no {state}{what} job with a {column} time; use a trace with job "
-            "states or leave this statistic out."
+            f"the trace has {what} job with a {column} time; use a trace that has some or leave "
+            "this statistic out."
         )
     by_hour = np.bincount(seen["hour"], weights=seen["n"], minlength=DAY).astype("int64")
     return HourBars(
@@ -94,7 +96,7 @@ def hour_bars(
     )
 
 
-def _hours_seen(frame: pd.DataFrame, column: str, kind: Kind, state: str) -> pd.DataFrame:
+def _hours_seen(frame: pd.DataFrame, column: str, kind: Kind, state: str | None) -> pd.DataFrame:
     """Hours of a partition's jobs and their number, in order of first appearance."""
     seconds, known = seconds_since_epoch(frame[column])
     hours = (seconds // HOUR % DAY)[known & select(groups(frame), kind, state)]

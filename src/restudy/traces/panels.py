@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
+from restudy.quantities import number
 from restudy.traces import calibration
 from restudy.traces.counting import Kind
 from restudy.traces.figures import Curve, axes, legend_above
@@ -43,7 +44,7 @@ def panels(
     draw : callable
         A function of `restudy.traces.figures`.
     answers : mapping of str to result or Missing
-        Result of each trace by its title.
+        Result of each trace by its name.
     paper : callable, optional
         Gives the published values to draw over a result; by default none.
     height : float
@@ -65,8 +66,8 @@ def panels(
     figure = plt.figure(figsize=(7.2, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     drawn = []
-    for part, (name, found) in zip(parts, answered.items(), strict=False):
-        part.suptitle(name, x=0.01, ha="left", size="medium", weight="bold")
+    for part, found in zip(parts, answered.values(), strict=False):
+        part.suptitle(found.title, x=0.01, ha="left", size="medium", weight="bold")
         values = {} if paper is None else {"paper": paper(found)}
         drawn.append(draw(found, ax=part.subplots(), **values))
     if silent:
@@ -75,11 +76,40 @@ def panels(
 
 
 def tables(answers: Mapping[str, Any], *, axis: Literal[0, 1] = 0) -> pd.DataFrame:
-    """Put the tables of all traces that answer below (0) or beside (1) each other, by title."""
+    """Put the tables of all traces that answer below (0) or beside (1) each other, as text."""
     answered = {
         name: found.table() for name, found in answers.items() if not isinstance(found, Missing)
     }
-    return pd.concat(answered, axis=axis) if answered else pd.DataFrame()
+    return readable(pd.concat(answered, axis=axis)) if answered else pd.DataFrame()
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Write the numbers of a table as text of at most four digits; unknown ones are left blank."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        return "" if pd.isna(value) else number(float(value))
+
+    return table.map(text).rename(columns={"ml": "ML"})
+
+
+def kept_aside(traces: Sequence[JobTrace], *, most: int = 10) -> pd.DataFrame:
+    """Give the rows that a reader could not use, with line and reason: the first few a trace."""
+    shown = [
+        trace.rejected.head(most).assign(trace=trace.name)
+        for trace in traces
+        if len(trace.rejected)
+    ]
+    counts = pd.DataFrame(
+        {
+            "trace": [trace.name for trace in traces],
+            "line": "",
+            "reason": [f"{len(trace.rejected)} rows kept aside" for trace in traces],
+            "text": "",
+        }
+    )
+    return pd.concat([counts, *shown])[["trace", "line", "reason", "text"]].reset_index(drop=True)
 
 
 def published_curves(figure: str) -> dict[str, Curve]:

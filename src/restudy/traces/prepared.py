@@ -134,7 +134,9 @@ def read(folder: Path) -> dd.DataFrame:
 
 def read_part(path: str, columns: list[str] | None = None) -> pd.DataFrame:
     """Read one file of a prepared job table, with the types of `jobs.COLUMNS`."""
-    return to_pandas(pq.read_table(path, columns=columns, partitioning=None))
+    # Dask already reads files in parallel
+    table = pq.read_table(path, columns=columns, partitioning=None, use_threads=False)
+    return to_pandas(table)
 
 
 def write_frames(frames: Iterable[pd.DataFrame], folder: Path) -> int:

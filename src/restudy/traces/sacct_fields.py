@@ -62,6 +62,8 @@ _NO_DURATION = frozenset({"", "unlimited", "partition_limit", "invalid", "unknow
 _COUNT = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,6})?)([KMG]?)")
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3}
 _GPU = re.compile(r"(?:^|,)(?:gres[/:])?gpu(?::[^,=:]+)?[=:]0*[1-9]")
+# What sacct and its tools write where the nodes of a job are not known.
+_NO_NODES = frozenset({"", "unknown"})
 _BLANK = " \t\n\r\x0b\x0c"
 
 _SECOND = timedelta(seconds=1)
@@ -259,15 +261,23 @@ def count(text: str) -> int | None:
 
 
 def nodes_of(text: str) -> tuple[str | None, bool]:
-    """Return the node list, None if no node was assigned or it is cut off, and whether it is."""
+    """Return the node list, None if it is not known, and whether a column cut it off.
+
+    The text of a job that never got a node is kept, `restudy.traces.jobs.unassigned` looks at it.
+
+    Examples
+    --------
+    >>> nodes_of("r10n[1-2]"), nodes_of("None assigned"), nodes_of(""), nodes_of("r10n[1-+")
+    (('r10n[1-2]', False), ('None assigned', False), (None, False), (None, True))
+    """
     text = plain(text)
     if text.endswith("+"):
         return None, True
     try:
-        assigned = nodelist.count(text) > 0
+        nodelist.count(text)
     except nodelist.NodeListError as error:
         raise BadFieldError(str(error)) from error
-    return (text if assigned else None), False
+    return (None if text.lower() in _NO_NODES else text), False
 
 
 def label(text: str) -> str | None:

@@ -110,9 +110,7 @@ class _Dump:
 
 
 def _look(trace: JobTrace) -> _Dump:
-    # Every row of these dumps has a node list, so one that the reader left null names no node.
-    lists = trace.jobs["node_list"].fillna("None assigned")
-    everything, assigned, _ = distributions.by_assignment(trace.jobs.assign(node_list=lists))
+    everything, assigned, _ = distributions.by_assignment(trace.jobs)
     jobs, with_node = everything["jobs"], assigned["jobs"]
     failed = trace.jobs[trace.jobs["state"] == "FAILED"]["user"].value_counts().compute()
     if failed.empty:
