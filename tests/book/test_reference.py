@@ -17,6 +17,7 @@ def named(page: Path) -> set[str]:
 @pytest.mark.parametrize("domain", ["traces"])
 def test_every_module_of_a_domain_is_in_the_reference(domain: str):
     modules = {path.stem for path in (PACKAGE / domain).glob("*.py")} - {"__init__"}
+    modules |= {path.parent.name for path in (PACKAGE / domain).glob("*/__init__.py")}
     public = {f"restudy.{domain}.{stem}" for stem in modules if not stem.startswith("_")}
     assert named(REFERENCE / f"{domain}.md") == public | {f"restudy.{domain}"}
 

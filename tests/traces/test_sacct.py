@@ -357,7 +357,7 @@ def test_wrong_arguments_end_in_one_sentence(tmp_path):
         read(tmp_path, HEAD + GOOD, gpu_nodes="gpu[1-4]")
     with pytest.raises(NodeListError, match="brackets"):
         read(tmp_path, delimited(forged(3)), gpu_nodes="gpu[4-1]")
-    with pytest.raises(SacctError, match="names no node"):
+    with pytest.raises(TraceError, match="names no node"):
         read(tmp_path, delimited(forged(3)), gpu_nodes="")
     with pytest.raises(SacctError, match="columns says JobID,Start"):
         read(tmp_path, delimited(forged(3)), columns=["JobID", "Start"])

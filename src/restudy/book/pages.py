@@ -195,13 +195,19 @@ def count(rows: Iterable[Row]) -> dict[Verdict, int]:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Return how much holds: one sentence, and three tiles that lead to the filtered scoreboard."""
+    """Return how much holds: one sentence, and three tiles that lead to the filtered scoreboard.
+
+    The tiles count what the papers say. Our own checks, which would flatter the count, are told
+    apart.
+    """
     if not rows:
         return "No claim has been checked yet."
-    counts = count(rows)
+    said = [row for row in rows if row.claim.by == "paper"]
+    own = count(row for row in rows if row.claim.by != "paper")
+    counts = count(said)
     papers = len({row.claim.paper for row in rows})
-    measured = len(rows) - counts[Verdict.NOT_MEASURED]
-    presets = Counter(row.measured.preset for row in rows if row.measured is not None)
+    measured = len(said) - counts[Verdict.NOT_MEASURED]
+    presets = Counter(row.measured.preset for row in said if row.measured is not None)
     stamp = ", ".join(f"{n} at preset {name}" for name, n in presets.most_common())
     tiles = "".join(
         f'<a class="rs-tile {_CSS[v]}" href="scoreboard.html#verdict={v.replace(" ", "%20")}">'
@@ -209,11 +215,13 @@ def summary(rows: Sequence[Row]) -> str:
         f"<span>{_counted(n, v, shown=False)}</span></a>"
         for v, n in counts.items()
     )
+    checks = ", ".join(_counted(n, v) for v, n in own.items() if n)
+    beside = f"<p>Beside them stand checks of our own: {checks}.</p>\n" if checks else ""
     return (
         '<div class="rs-summary">\n'
-        f"<p><strong>{_plural(len(rows), 'claim')}</strong> of {_plural(papers, 'paper')} "
+        f"<p><strong>{_plural(len(said), 'claim')}</strong> of {_plural(papers, 'paper')} "
         f"registered, <strong>{measured}</strong> measured{f' ({stamp})' if stamp else ''}.</p>\n"
-        f'<div class="rs-tiles">{tiles}</div>\n</div>'
+        f'<div class="rs-tiles">{tiles}</div>\n{beside}</div>'
     )
 
 

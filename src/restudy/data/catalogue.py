@@ -25,7 +25,7 @@ class DataError(UserError):
 class Dataset:
     """One file that a chapter reads.
 
-    Parameters
+    Attributes
     ----------
     name : str
         What chapters, claims and the command line call it.

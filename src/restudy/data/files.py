@@ -16,7 +16,7 @@ from restudy.data.catalogue import DataError, Dataset, dataset
 class Status:
     """What is known about a dataset on this machine.
 
-    Parameters
+    Attributes
     ----------
     dataset : Dataset
         The registry's entry.

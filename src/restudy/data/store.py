@@ -95,6 +95,11 @@ def fetch(name: str, *, mirror: Path | None = None, progress: Progress | None = 
     progress : callable, optional
         Called with bytes had and bytes expected (0 where unknown).
 
+    Returns
+    -------
+    pathlib.Path
+        The file, in the cache or in a mirror.
+
     Raises
     ------
     DataError

@@ -77,6 +77,11 @@ def boxplot(counts: np.ndarray) -> Boxplot:
     counts : numpy.ndarray, shape (bins,)
         Jobs in each bin, at least one bin.
 
+    Returns
+    -------
+    Boxplot
+        Mean, quartiles and the ends of the whiskers, within 1.5 quartile distances.
+
     Examples
     --------
     >>> boxplot(np.array([1, 2, 3, 4, 100]))
@@ -139,6 +144,7 @@ class Arrivals:
         Returns
         -------
         begin : numpy.ndarray of datetime64, shape (bins,)
+            Begin of each bin.
         counts : numpy.ndarray of int64, shape (bins,)
             Empty bins are there with a 0; leave them out to do as the paper does.
         """
@@ -242,6 +248,7 @@ def burstiness(jobs: dd.DataFrame, kind: Kind = "all", clock: Clock | None = Non
     Returns
     -------
     Burstiness
+        Gaps between arrivals and how unequal they are.
 
     Raises
     ------

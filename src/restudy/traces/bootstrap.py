@@ -33,6 +33,7 @@ def block_weights(
     block : int
         Consecutive days drawn together; 1 draws single days, 7 keeps the week.
     rng : numpy.random.Generator
+        Source of the draws.
 
     Returns
     -------
@@ -79,7 +80,9 @@ def draw_jobs(
     histogram : numpy.ndarray of int64, shape (classes, days, bins)
         Jobs of each day; only their sum over the days is used.
     replicates : int
+        Number of replicates.
     rng : numpy.random.Generator
+        Source of the draws.
 
     Yields
     ------

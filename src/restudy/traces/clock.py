@@ -147,10 +147,12 @@ def clock_shift(
     replicates : int
         Times the days are drawn again, to see how firm the answer is.
     rng : numpy.random.Generator
+        Source of the draws.
 
     Returns
     -------
     ClockShift
+        The correlation at every lag, and the lag at which it is largest.
     """
     correlation = circular_correlation(days.sum(axis=0).astype("float64"), reference)
     drawn = rng.multinomial(len(days), np.full(len(days), 1 / len(days)), size=replicates)

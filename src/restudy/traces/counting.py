@@ -47,6 +47,7 @@ def count(
     keys : numpy.ndarray of int64, shape (distinct,)
         Ascending.
     counts : numpy.ndarray of int64, shape (distinct,)
+        How often each key occurs.
 
     Raises
     ------

@@ -85,6 +85,7 @@ def summarise_days(jobs: dd.DataFrame, clock: Clock | None = None) -> Days:
     Returns
     -------
     Days
+        One row a day from the first to the last of the trace.
 
     Raises
     ------

@@ -15,8 +15,15 @@ import numpy as np
 import pandas as pd
 
 from restudy import data
-from restudy.traces import generator, hardware, nodelist, parquet, sacct, sacct_layout
-from restudy.traces.jobs import COLUMNS, PAPER_GPU_NODES, JobTrace, TraceError, is_ml
+from restudy.traces import generator, hardware, parquet, sacct, sacct_layout
+from restudy.traces.jobs import (
+    COLUMNS,
+    PAPER_GPU_NODES,
+    JobTrace,
+    TraceError,
+    gpu_names,
+    is_ml,
+)
 from restudy.traces.lisa_week import (
     TASKS,
     PowerSeries,
@@ -231,6 +238,11 @@ def xdmod(name: str) -> JobTrace:
     name : str
         ``"phillips"`` or ``"pozidriv"``.
 
+    Returns
+    -------
+    JobTrace
+        Times in local time.
+
     Raises
     ------
     TraceError
@@ -253,6 +265,11 @@ def user_sacct(path: Path, gpu_nodes: str) -> JobTrace:
         The file.
     gpu_nodes : str
         Node list of the GPU nodes; if empty, a job is an ML job if it was given a GPU.
+
+    Returns
+    -------
+    JobTrace
+        Times as printed: in local time, or in UTC where they are seconds since 1970.
 
     Raises
     ------
@@ -281,13 +298,18 @@ def user_table(path: Path, *, gpu_nodes: str = "") -> JobTrace:
     gpu_nodes : str
         Node list of the GPU nodes: tells ML jobs anew, and `is_ml` may be absent.
 
+    Returns
+    -------
+    JobTrace
+        Times as in the file, taken for local time.
+
     Raises
     ------
     TraceError
         If a file is damaged, empty, or lacks or mistypes columns.
     """
     paths = parquet.files(path)
-    gpu = _gpu_names(gpu_nodes)
+    gpu = gpu_names(gpu_nodes) if gpu_nodes else None
     kinds = {
         name: kind for name, kind in parquet.JOB_TABLE.items() if not (gpu and name == "is_ml")
     }
@@ -316,6 +338,11 @@ def zenodo_jobs(path: Path | None = None, *, gpu_nodes: str = "") -> JobTrace:
     gpu_nodes : str
         Node list of the GPU nodes; by default the paper's.
 
+    Returns
+    -------
+    JobTrace
+        Times in UTC.
+
     Raises
     ------
     TraceError
@@ -325,7 +352,7 @@ def zenodo_jobs(path: Path | None = None, *, gpu_nodes: str = "") -> JobTrace:
     paths = parquet.files(path or required("lisa-slurm-table"))
     names = parquet.arrow_schema(paths[0]).names
     submit = "submit" if "submit" in names and "submit_date" not in names else "submit_date"
-    gpu = _gpu_names(gpu_nodes) or PAPER_GPU_NODES
+    gpu = gpu_names(gpu_nodes) if gpu_nodes else PAPER_GPU_NODES
 
     def adapt(frame: pd.DataFrame) -> pd.DataFrame:
         return _job_table(
@@ -370,6 +397,11 @@ def generated(scale: float, seed: int, *, executor: Executor | None = None) -> J
     executor : concurrent.futures.Executor, optional
         Makes the files in parallel.
 
+    Returns
+    -------
+    JobTrace
+        Times in UTC.
+
     Raises
     ------
     TraceError
@@ -394,6 +426,11 @@ def node_hardware(path: Path | None = None) -> NodeHardware:
     path : pathlib.Path, optional
         A ``node_hardware_info.parquet``; by default the registered file if it is at hand, else
         the table printed in the authors' notebook.
+
+    Returns
+    -------
+    NodeHardware
+        The table and where it comes from.
 
     Raises
     ------
@@ -431,13 +468,6 @@ def acme_summary() -> pd.DataFrame:
         found = ", ".join(table.columns)
         raise TraceError(f"{path.name} has the columns {found}; expected id and rates by cluster.")
     return table.set_index("id")
-
-
-def _gpu_names(gpu_nodes: str) -> frozenset[str]:
-    names = frozenset(nodelist.expand(gpu_nodes)) if gpu_nodes else frozenset()
-    if gpu_nodes and not names:
-        raise TraceError(f"gpu_nodes={gpu_nodes!r} names no node; expected a list as gpu[1-40].")
-    return names
 
 
 def _digest(paths: list[Path]) -> str:

@@ -194,14 +194,26 @@ def _state_share(found: Distribution, kind: Kind, state: str, *, by_job: bool) -
 def labels_checked(
     bars: dict[str, np.ndarray], setup: Setup, *, rng: np.random.Generator
 ) -> HourLabels:
-    """Quirk Q1: are bars by hour of the day in the order of a day or in a random one?
+    """Quirk Q1: tell whether bars by hour come in the order of a day or in a random one.
 
     Parameters
     ----------
     bars : dict of str to numpy.ndarray, shape (hours,)
         Bars in the order in which they are drawn, by any name: the paper's own, ours.
     setup : Setup
+        Number of random orders.
     rng : numpy.random.Generator
+        Source of the random orders.
+
+    Returns
+    -------
+    HourLabels
+        Roughness of the bars and the share of random orders that are as smooth.
+
+    Raises
+    ------
+    TraceError
+        If there are bars of fewer than three hours.
     """
     if short := [name for name, heights in bars.items() if len(heights) < 3]:
         raise TraceError(
@@ -236,13 +248,16 @@ def clock_shift(
     rng: np.random.Generator,
     others: dict[str, np.ndarray] | None = None,
 ) -> ClockShifts:
-    """Quirk Q3: how many hours is the trace's clock behind local time?
+    """Quirk Q3: count the hours that the trace's clock is behind local time.
 
     Parameters
     ----------
     trace : JobTrace
+        The trace, on a clock that need not be known.
     setup : Setup
+        Number of bootstrap replicates.
     rng : numpy.random.Generator
+        Source of the bootstrap.
     others : dict of str to numpy.ndarray, shape (24,)
         Further reference profiles in local time by name, for example those of traces whose clock
         is local.

@@ -71,9 +71,16 @@ def submissions_per_day(
     Parameters
     ----------
     result : Submissions or Missing
+        What to draw, or why there is nothing to draw.
     ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
     paper : mapping of class to (dates, counts), optional
         Published days, drawn in black.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
     """
     ax = axes(ax)
     if isinstance(result, Missing):
@@ -150,9 +157,16 @@ def wait_times(
     Parameters
     ----------
     result : WaitAndRun or Missing
+        What to draw, or why there is nothing to draw.
     ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
     paper : mapping of name to (seconds, share), optional
         Published curves, drawn in black.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
     """
     ax = axes(ax)
     if isinstance(result, Missing):
@@ -181,9 +195,16 @@ def failures_by_hour(
     Parameters
     ----------
     result : FailuresByHour or Missing
+        What to draw, or why there is nothing to draw.
     kind : str
         ``generic`` or ``ml``.
     ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
     """
     ax = axes(ax)
     if isinstance(result, Missing):
@@ -219,9 +240,16 @@ def node_counts(
     Parameters
     ----------
     result : JobSize or Missing
+        What to draw, or why there is nothing to draw.
     ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
     paper : mapping of class to (nodes, jobs), optional
         Published counts, drawn as black crosses.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
     """
     ax = axes(ax)
     if isinstance(result, Missing):

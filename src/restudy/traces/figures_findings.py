@@ -68,9 +68,16 @@ def clock_shift(
     Parameters
     ----------
     result : ClockShifts or Missing
+        What to draw, or why there is nothing to draw.
     ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
     expected : int, optional
         Shift that follows from the documented conversions, drawn in black.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
     """
     ax = axes(ax)
     if isinstance(result, Missing):

@@ -62,6 +62,7 @@ def hour_bars(
     Returns
     -------
     HourBars
+        The jobs at each hour, and the order in which the original draws them.
 
     Raises
     ------
@@ -135,9 +136,11 @@ def as_smooth(bars: np.ndarray, *, replicates: int, rng: np.random.Generator) ->
     Parameters
     ----------
     bars : numpy.ndarray, shape (hours,)
+        Jobs at each hour.
     replicates : int
-        Random orders.
+        Number of random orders.
     rng : numpy.random.Generator
+        Source of the random orders.
 
     Returns
     -------

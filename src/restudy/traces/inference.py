@@ -1,4 +1,4 @@
-"""Do ML jobs differ from generic ones, and how sure is that? (What the paper leaves out.)
+"""Whether ML jobs differ from generic ones, and how sure that is; the paper leaves it out.
 
 Every effect comes with an interval from drawing days (`restudy.traces.bootstrap`) and, for
 contrast, with the naive one from drawing jobs. The ratio of the two variances is the design effect:
@@ -92,6 +92,7 @@ def compare(
     block : int
         Days drawn together.
     rng : numpy.random.Generator
+        Source of the bootstrap.
 
     Returns
     -------

@@ -280,6 +280,20 @@ def is_ml(node_list: pd.Series, gpu_nodes: Collection[str]) -> pd.Series:
     return pd.Series(flags[codes], index=node_list.index, dtype="boolean")
 
 
+def gpu_names(gpu_nodes: str) -> frozenset[str]:
+    """Name the GPU nodes that a user gives as a node list; raises TraceError if there is none.
+
+    Examples
+    --------
+    >>> sorted(gpu_names("gpu[1-2]"))
+    ['gpu1', 'gpu2']
+    """
+    names = frozenset(nodelist.expand(gpu_nodes))
+    if not names:
+        raise TraceError(f"gpu_nodes={gpu_nodes!r} names no node; expected a list as gpu[1-40].")
+    return names
+
+
 def _on_gpu(text: str, gpu: frozenset[str]) -> bool:
     if _UNASSIGNED.fullmatch(text):
         return False

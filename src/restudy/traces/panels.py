@@ -145,6 +145,12 @@ def read_back(medians: Sequence[float], ax: Axes | None = None) -> Axes:
     medians : sequence of float
         Printed medians, s.
     ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
     """
     ax = axes(ax)
     colours = (style.GENERIC, style.GENERIC, style.ML, style.ML)

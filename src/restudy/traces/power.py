@@ -34,6 +34,7 @@ def busy_nodes(
     Returns
     -------
     numpy.ndarray of float64, shape (slots,)
+        Load in each slot, in fully busy nodes.
 
     Notes
     -----
@@ -69,10 +70,12 @@ def running_jobs(first_slot: np.ndarray, length: np.ndarray, slots: int) -> np.n
     first_slot, length : numpy.ndarray of int64, shape (jobs,)
         First slot and number of slots of each job; parts outside are cut off.
     slots : int
+        Number of slots.
 
     Returns
     -------
     numpy.ndarray of int64, shape (slots,)
+        Jobs that run in each slot.
 
     Examples
     --------
@@ -134,6 +137,7 @@ def series(
     Returns
     -------
     Series
+        Power and loads, slot by slot.
 
     Raises
     ------
@@ -202,10 +206,12 @@ def fit(
     replicates : int
         Bootstrap replicates.
     rng : numpy.random.Generator
+        Source of the bootstrap.
 
     Returns
     -------
     PowerModel
+        Coefficients with their intervals, and how well they fit.
 
     Raises
     ------
@@ -310,10 +316,16 @@ def hold_out(power: np.ndarray, loads: dict[str, np.ndarray], fitted: int) -> He
     Parameters
     ----------
     power : numpy.ndarray, shape (slots,)
-        W.
+        Measured power, W.
     loads : dict of str to numpy.ndarray, shape (slots,)
+        Loads by name.
     fitted : int
         Slots to fit.
+
+    Returns
+    -------
+    HeldOut
+        Measured and predicted power of the other slots.
 
     Raises
     ------

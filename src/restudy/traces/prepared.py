@@ -63,6 +63,7 @@ def prepare(
     jobs : dask.dataframe.DataFrame
         One partition a file.
     rejected : pandas.DataFrame
+        Rows kept aside: ``line``, ``reason``, ``text``.
 
     Raises
     ------

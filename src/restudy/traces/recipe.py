@@ -30,7 +30,7 @@ DAYS_STREAM, JOBS_STREAM = 0, 1
 class JobClass:
     """What sets generic and ML jobs apart.
 
-    Parameters
+    Attributes
     ----------
     name : str
         ``"generic"`` or ``"ml"``.
@@ -116,7 +116,7 @@ CLASSES: tuple[JobClass, JobClass] = (GENERIC, ML)
 class Recipe:
     """Everything the jobs follow from.
 
-    Parameters
+    Attributes
     ----------
     seed : int
         Not negative.

@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from restudy.traces import jobs as job_table
-from restudy.traces import nodelist
 from restudy.traces.sacct_block import LINE_BYTES, SCHEMA, Block, parse, refuse_long
 from restudy.traces.sacct_layout import BOM, Layout, SacctError, sniff
 
@@ -96,6 +95,8 @@ def read_sacct(
     SacctError
         If there is no such file, it is no text of sacct, lacks the fields of a job, or holds no
         readable job.
+    TraceError
+        If `gpu_nodes` names no node.
     restudy.traces.nodelist.NodeListError
         If `gpu_nodes` is no node list.
 
@@ -104,7 +105,7 @@ def read_sacct(
     One pass; about 350,000 lines of 26 fields a second on one core.
     `sacct_to_parquet` needs less memory.
     """
-    gpu = _gpu_names(gpu_nodes)
+    gpu = None if gpu_nodes is None else job_table.gpu_names(gpu_nodes)
     layout = _layout(Path(path), columns, gpu_nodes)
     blocks = list(_blocks(Path(path), layout, _BLOCK_BYTES))
     jobs = _frame(pa.concat_tables([SCHEMA.empty_table(), *(block.jobs for block in blocks)]), gpu)
@@ -133,11 +134,15 @@ def sacct_to_parquet(
 
     Parameters
     ----------
-    path, columns, gpu_nodes
+    path : path
         As in `read_sacct`.
     folder : path
         Where ``part-00000.parquet`` and so on go, 250,000 jobs each. It appears when all is
         written; a former result there is replaced.
+    columns : sequence of str, optional
+        As in `read_sacct`.
+    gpu_nodes : str, optional
+        As in `read_sacct`.
     block_bytes : int
         Bytes of text read at once. It bounds the memory and does not change the result.
 
@@ -152,7 +157,7 @@ def sacct_to_parquet(
         As `read_sacct`, and if the files cannot be written or `folder` holds other files.
     """
     path, folder = Path(path), Path(folder).absolute()
-    gpu = _gpu_names(gpu_nodes)
+    gpu = None if gpu_nodes is None else job_table.gpu_names(gpu_nodes)
     layout = _layout(path, columns, gpu_nodes)
     if folder.exists() and not (folder.is_dir() and _holds_only_parts(folder)):
         raise SacctError(f"{folder} holds other files; expected a new or empty folder.")
@@ -221,15 +226,6 @@ def _layout(path: Path, columns: Sequence[str] | None, gpu_nodes: str | None) ->
             "in; print it with sacct --format=...,NodeList."
         )
     return layout
-
-
-def _gpu_names(gpu_nodes: str | None) -> frozenset[str] | None:
-    if gpu_nodes is None:
-        return None
-    names = frozenset(nodelist.expand(gpu_nodes))
-    if not names:
-        raise SacctError(f"gpu_nodes={gpu_nodes!r} names no node; expected a list as gpu[1-40].")
-    return names
 
 
 def _refuse_no_jobs(path: Path, jobs: int, rejected: list[tuple[int, str, str]]) -> None:

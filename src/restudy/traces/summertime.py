@@ -27,6 +27,7 @@ def hours_ahead(utc: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of int64
+        Hours, of the shape of `utc`.
 
     Examples
     --------

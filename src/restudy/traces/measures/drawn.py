@@ -47,6 +47,11 @@ def daily_total(days: np.ndarray, counts: np.ndarray, no_corner: np.ndarray) -> 
         Days whose count is read off the line between their neighbours; a day without a job has no
         place on a logarithmic axis and is no neighbour.
 
+    Returns
+    -------
+    float
+        Jobs on all days, those without a corner as the line has them.
+
     Examples
     --------
     >>> days = np.arange(5).astype("datetime64[D]")
@@ -119,6 +124,11 @@ def curve_superiority(
     ----------
     ml, generic : tuple of numpy.ndarray
         Curves of times in whole seconds: x and F of `calibration.curve`.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; one half where the curves agree.
 
     Examples
     --------

@@ -149,6 +149,11 @@ def hours_behind(starts: pd.Series, true: Mapping[str, str]) -> float:
     true : mapping of str to str
         Job id to its start.
 
+    Returns
+    -------
+    float
+        Hours, the same for every job.
+
     Raises
     ------
     TraceError

@@ -31,6 +31,11 @@ def longest_share(run: Ecdf, share: float) -> float:
     share : float
         Share of the jobs taken, the longest first; rounded to whole jobs.
 
+    Returns
+    -------
+    float
+        Share of the run time, between 0 and 1.
+
     Examples
     --------
     Of four jobs of 1, 1, 2 and 4 s the longest half holds three quarters:

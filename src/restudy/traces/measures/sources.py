@@ -26,7 +26,9 @@ def of_traces(
     traces : sequence of JobTrace
         As given by `restudy.traces.datasets.traces`; a trace that no claim is about is passed over.
     setup : Setup
+        How much is computed.
     rng : numpy.random.Generator
+        Source of the bootstrap and of random orders.
 
     Yields
     ------
@@ -51,7 +53,7 @@ def of_traces(
 
 
 def of_power(fit: PowerFit) -> Iterator[Measured]:
-    """Measure what the claims say of the week with measured power; yields as `of_traces`."""
+    """Measure what the claims say of the week with measured power, in the form of `of_traces`."""
     yield ("lisa-week-power",), week_power(datasets.lisa_week_power())
     yield ("lisa-week-tasks", "lisa-week-fragments", "lisa-week-power"), week(fit)
 
