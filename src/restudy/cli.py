@@ -221,6 +221,7 @@ def run(
     from restudy.book import run as running
     from restudy.book.chapters import find_chapter, find_project
     from restudy.book.progress import reporter
+    from restudy.quantities import number
 
     project = find_project(output)
     one = find_chapter(project, chapter)
@@ -234,7 +235,7 @@ def run(
             progress=progress,
         )
     for entry in result.measured:
-        click.echo(f"{entry['paper']} {entry['id']} = {entry['value']:.6g}")
+        click.echo(f"{entry['paper']} {entry['id']} = {number(entry['value'])}")
     _failures([result] if result.failure else [])
     click.echo(f"{result.seconds:.0f} s; open {page}")
     if result.failure:

@@ -56,6 +56,18 @@ def test_edited_code_runs_that_chapter_and_says_why(book: Book) -> None:
     assert set(book.build().ran) == {"beta"}
 
 
+def test_edited_claims_and_named_files_run_the_chapter(book: Book) -> None:
+    book.write("beta", book.beta, {"files": ["numbers.json"]})
+    book.build()
+    (book.project.root / "numbers.json").write_text("{}")
+    claims_file = book.project.claims / "1234.56789.toml"
+    claims_file.write_text(claims_file.read_text().replace("is 42", "is about 42"))
+    assert reasons(book) == {
+        "alpha": ["file book/claims/1234.56789.toml changed"],
+        "beta": ["file numbers.json is now there"],
+    }
+
+
 def test_other_preset_runs_the_chapters_that_have_one_and_back_is_free(book: Book) -> None:
     book.build()
     assert reasons(book, "full") == {"alpha": ['parameter preset "quick" -> "full"'], "beta": []}
@@ -84,7 +96,9 @@ def test_unknown_role_and_marker_are_refused(book: Book) -> None:
         book.build()
     book.edit("alpha", "anwser", "answer")
     (book.project.root / "book" / "index.md").write_text("# Small\n\n% restudy: sumary\n")
-    with pytest.raises(BookError, match=r"sumary'; known are: summary, picture, scoreboard, chapters"):
+    with pytest.raises(
+        BookError, match=r"sumary'; known are: summary, picture, scoreboard, chapters"
+    ):
         book.build()
 
 

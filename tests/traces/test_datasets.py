@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dask
@@ -17,6 +17,9 @@ from restudy.traces.jobs import COLUMNS, JobTrace, TraceError, times, validate
 from restudy.traces.recipe import Recipe
 
 HOUR = np.timedelta64(3600, "s")
+
+MakeJobs = Callable[..., pd.DataFrame]
+MakeTrace = Callable[..., JobTrace]
 
 
 @pytest.fixture(autouse=True)
@@ -154,27 +157,35 @@ def test_times_with_a_zone_are_refused(cache: Path, second_version: Path) -> Non
 # ---- a user's own Parquet job table ------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def wanted() -> pd.DataFrame:
+    return generate(Recipe(seed=3, scale=0.02, days=40))
+
+
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
+def table(tmp_path: Path, wanted: pd.DataFrame) -> Path:
     path = tmp_path / "mine.parquet"
-    generate(Recipe(seed=3, scale=0.002)).to_parquet(path, index=False)
+    wanted.to_parquet(path, index=False)
     return path
 
 
-def test_a_job_table_comes_back_as_it_was(cache: Path, table: Path) -> None:
+def test_a_job_table_comes_back_as_it_was(
+    cache: Path, table: Path, wanted: pd.DataFrame
+) -> None:
     found = trace(table)
     assert (found.name, found.clock, found.real) == ("table:mine.parquet", "local", True)
-    wanted = generate(Recipe(seed=3, scale=0.002))
     pd.testing.assert_frame_equal(found.jobs.compute().astype(COLUMNS), wanted)
 
 
-def test_other_widths_and_resolutions_are_converted(cache: Path, table: Path) -> None:
+def test_other_widths_and_resolutions_are_converted(
+    cache: Path, table: Path, wanted: pd.DataFrame
+) -> None:
     frame = pd.read_parquet(table)
     frame = frame.astype({"nodes": "int64", "submit": "datetime64[ns]", "state": "category"})
     frame["job_id"] = frame["job_id"].astype("int64")
     frame.to_parquet(table, index=False)
     jobs = trace(table).jobs.compute().astype(COLUMNS)
-    pd.testing.assert_frame_equal(jobs, generate(Recipe(seed=3, scale=0.002)))
+    pd.testing.assert_frame_equal(jobs, wanted)
 
 
 def test_gpu_nodes_tell_ml_jobs_of_a_table_without_the_column(cache: Path, table: Path) -> None:
@@ -187,8 +198,9 @@ def test_gpu_nodes_tell_ml_jobs_of_a_table_without_the_column(cache: Path, table
     assert (jobs["is_ml"] == on).mean() > 0.99
 
 
-def test_a_folder_of_parts_is_one_trace(cache: Path, tmp_path: Path) -> None:
-    wanted = generate(Recipe(seed=3, scale=0.002))
+def test_a_folder_of_parts_is_one_trace(
+    cache: Path, tmp_path: Path, wanted: pd.DataFrame
+) -> None:
     folder = tmp_path / "parts"
     folder.mkdir()
     half = len(wanted) // 2
@@ -209,7 +221,9 @@ def test_a_truncated_file_is_one_sentence(cache: Path, table: Path, keep: float)
 
 def test_damage_inside_a_file_is_found_at_once(cache: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.parquet"
-    generate(Recipe(seed=3, scale=0.02)).to_parquet(path, index=False, compression="gzip")
+    generate(Recipe(seed=3, scale=0.2, days=30)).to_parquet(
+        path, index=False, compression="gzip"
+    )
     content = bytearray(path.read_bytes())
     content[2_000:20_000] = b"\xff" * 18_000
     path.write_bytes(content)
@@ -358,9 +372,9 @@ def test_an_interrupted_preparation_leaves_no_final_name(
     ],
 )
 def test_clocks_are_moved_to_local_time(
-    no_mirror: None, clock: str, raw: list[str], local: list[str]
+    clock: str, raw: list[str], local: list[str], make_jobs: MakeJobs, make_trace: MakeTrace
 ) -> None:
-    found = trace("generated")
+    found = make_trace(make_jobs(20))
 
     def put(jobs: pd.DataFrame) -> pd.DataFrame:
         start = np.resize(np.array(raw, "datetime64[s]"), len(jobs))
@@ -375,9 +389,9 @@ def test_clocks_are_moved_to_local_time(
     assert jobs["submit"].isna().all()
 
 
-def test_an_unknown_clock_is_refused(no_mirror: None) -> None:
-    with pytest.raises(TraceError, match="clock 'sundial' of generated is unknown"):
-        datasets.to_local(dataclasses.replace(trace("generated"), clock="sundial"))
+def test_an_unknown_clock_is_refused(make_jobs: MakeJobs, make_trace: MakeTrace) -> None:
+    with pytest.raises(TraceError, match="clock 'sundial' of test is unknown"):
+        datasets.to_local(dataclasses.replace(make_trace(make_jobs(20)), clock="sundial"))
 
 
 # ---- hardware ----------------------------------------------------------------------------------

@@ -230,7 +230,7 @@ def test_bursts_leave_the_distributions_alone(bursts: pd.DataFrame) -> None:
 
 
 def test_same_seed_same_bits() -> None:
-    wanted = Recipe(seed=5, scale=0.003)
+    wanted = Recipe(seed=5, scale=0.03, days=40)
     first, second = generator.generate(wanted), generator.generate(wanted)
     pd.testing.assert_frame_equal(first, second)
     other = generator.generate(dataclasses.replace(wanted, seed=6))
@@ -239,8 +239,8 @@ def test_same_seed_same_bits() -> None:
 
 def test_files_do_not_depend_on_workers_or_order(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(recipe, "BLOCK_JOBS", 300)
-    monkeypatch.setattr(recipe, "PART_JOBS", 900)
-    wanted = Recipe(seed=2, scale=0.003)
+    monkeypatch.setattr(recipe, "PART_JOBS", 500)
+    wanted = Recipe(seed=2, scale=0.03, days=40)
     generator.write(tmp_path / "one", wanted)
     with ThreadPoolExecutor(3) as pool:
         generator.write(tmp_path / "three", wanted, executor=pool)
@@ -257,10 +257,10 @@ def test_files_do_not_depend_on_workers_or_order(tmp_path: Path, monkeypatch) ->
 
 
 def test_a_day_can_be_drawn_alone(monkeypatch) -> None:
-    monkeypatch.setattr(recipe, "BLOCK_JOBS", 500)
-    wanted = Recipe(seed=4, scale=0.01)
+    monkeypatch.setattr(recipe, "BLOCK_JOBS", 50)
+    wanted = Recipe(seed=4, scale=0.01, days=40)
     planned = recipe.blocks(wanted)
-    busiest = max(planned, key=lambda block: block.day == 171)
+    busiest = max(planned, key=lambda block: block.of)
     assert busiest.of > 1
     whole = pa.concat_tables([generator.block_table(wanted, block) for block in planned])
     alone = generator.block_table(wanted, busiest)
@@ -269,7 +269,7 @@ def test_a_day_can_be_drawn_alone(monkeypatch) -> None:
 
 def test_interrupted_writing_goes_on_where_it_stopped(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(recipe, "PART_JOBS", 900)
-    wanted = Recipe(seed=2, scale=0.003)
+    wanted = Recipe(seed=2, scale=0.03, days=40)
     generator.write(tmp_path / "whole", wanted)
     folder = generator.write(tmp_path / "cut", wanted)
     kept, lost = folder / "part-00000.parquet", folder / "part-00002.parquet"
@@ -286,14 +286,14 @@ def test_a_failed_write_leaves_nothing_under_a_final_name(tmp_path: Path, monkey
 
     monkeypatch.setattr("restudy.traces.parquet.pq.write_table", full)
     with pytest.raises(OSError, match="No space"):
-        generator.write(tmp_path / "jobs", Recipe(scale=0.001))
+        generator.write(tmp_path / "jobs", Recipe(scale=0.001, days=60))
     assert not list((tmp_path / "jobs").iterdir())
 
 
 def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    generator.write(tmp_path, Recipe(seed=1, scale=0.001))
+    generator.write(tmp_path, Recipe(seed=1, scale=0.001, days=60))
     with pytest.raises(TraceError, match=r'"seed": 1.*not from .*"seed": 2'):
-        generator.write(tmp_path, Recipe(seed=2, scale=0.001))
+        generator.write(tmp_path, Recipe(seed=2, scale=0.001, days=60))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def key_parts(chapter: Chapter, parameters: Mapping[str, Any], sources: Sources)
             for i, source in enumerate(chapter.code, 1)
         },
         "parameter": values,
+        "file": {name: _digest_or_absent(chapter.root / name) for name in chapter.files},
         "source": sources.hashes(sources.reach(chapter.code)),
         "dataset": {name: data.fingerprint(name) for name in chapter.datasets},
         "version": pins(),
@@ -84,6 +85,10 @@ def _file(value: Any) -> Path | None:
     if isinstance(value, str) and value and Path(value).is_file():
         return Path(value)
     return None
+
+
+def _digest_or_absent(path: Path) -> str:
+    return digest(path) if path.is_file() else "absent"
 
 
 def pins() -> dict[str, str]:
@@ -116,7 +121,7 @@ def changes(old: Parts, new: Parts) -> list[str]:
                 change = "is gone"
             elif what in {"parameter", "version"}:
                 change = f"{before[name]} -> {after[name]}"
-            elif what == "dataset" and "absent" in {before[name], after[name]}:
+            elif what in {"dataset", "file"} and "absent" in {before[name], after[name]}:
                 change = "is now absent" if after[name] == "absent" else "is now there"
             else:
                 change = "changed"

@@ -74,11 +74,12 @@ class Chapter:
     """A notebook of the book.
 
     The notebook's metadata may hold ``restudy = {"paper": arXiv number, "datasets": [names],
-    "cell_limit_s": seconds, "gpu": true}``.
+    "files": [paths in the repository], "cell_limit_s": seconds, "gpu": true}``.
     """
 
     name: str
     path: Path
+    root: Path
 
     @cached_property
     def notebook(self) -> nbformat.NotebookNode:
@@ -102,6 +103,12 @@ class Chapter:
     def datasets(self) -> tuple[str, ...]:
         """Names of the registered datasets that the chapter can use."""
         return tuple(self.about.get("datasets", ()))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files of the repository that the chapter reads: its claims, and those it names."""
+        own = (f"book/claims/{self.paper}.toml",) if self.paper else ()
+        return (*own, *self.about.get("files", ()))
 
     @property
     def cell_limit_s(self) -> int:
@@ -159,7 +166,7 @@ def read_chapters(project: Project) -> dict[str, Chapter]:
     for file in _files(toc):
         path = project.root / f"{file}.ipynb"
         if path.is_file():
-            chapters[path.stem] = Chapter(path.stem, path)
+            chapters[path.stem] = Chapter(path.stem, path, project.root)
         elif not (project.root / f"{file}.md").is_file():
             raise BookError(f"_toc.yml names {file}, but neither {file}.ipynb nor {file}.md exists")
     return chapters

@@ -191,3 +191,53 @@ def banner(traces: Sequence[JobTrace]) -> str:
             )
     kind = "note" if real else "warning"
     return f'<div class="admonition {kind}"><p>{"<br>".join(lines)}</p></div>'
+
+
+def scaling(results: Mapping[str, Any]) -> Sequence[Axes]:
+    """Draw seconds and peak memory over the number of jobs, ours beside plain pandas and DuckDB.
+
+    Parameters
+    ----------
+    results : mapping
+        What ``benchmarks/traces.py`` wrote into ``benchmarks/results/traces.json``.
+
+    Returns
+    -------
+    sequence of matplotlib.axes.Axes
+        Seconds, and peak memory.
+    """
+    scales = list(results["scales"].values())
+    engines = list(dict.fromkeys(name for scale in scales for name in scale["engines"]))
+    colours = (style.OURS, style.SERIES[5], style.BASELINE, style.SERIES[4])
+    _, both = plt.subplots(2, 1, figsize=(7.2, 7.2), sharex=True, layout="constrained")
+    measures = (("median_s", 1.0, "median seconds [s]"), ("peak_bytes", 2**30, "peak memory [GiB]"))
+    for ax, (measure, unit, label) in zip(both, measures, strict=True):
+        for name, colour, mark in zip(engines, colours, "osD^", strict=False):
+            done = [one for one in scales if measure in one["engines"].get(name, {})]
+            jobs = [one["rows"] for one in done]
+            values = [one["engines"][name][measure] / unit for one in done]
+            ax.plot(jobs, values, marker=mark, color=colour, label=name)
+        ax.set(xscale="log", yscale="log", ylabel=label)
+    both[1].set_xlabel("jobs in the trace")
+    legend_above(both[0], 4)
+    return list(both)
+
+
+def scaling_table(results: Mapping[str, Any]) -> pd.DataFrame:
+    """Give the numbers of `scaling` as text; what an engine could not do says why."""
+    rows = {}
+    for scale in results["scales"].values():
+        for name, found in scale["engines"].items():
+            row = {"jobs": number(scale["rows"]), "engine": name}
+            if "median_s" in found:
+                low, middle, high = found["time_over_restudy"]
+                row |= {
+                    "seconds": number(found["median_s"]),
+                    "million jobs/s": number(found["rows_per_s"] / 1e6),
+                    "peak memory [MiB]": number(round(found["peak_bytes"] / 2**20)),
+                    "time over ours (range)": f"{middle:.2f} ({low:.2f} to {high:.2f})",
+                }
+            else:
+                row |= {"seconds": found["failed"]}
+            rows[len(rows)] = row
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("").set_index(["jobs", "engine"])
