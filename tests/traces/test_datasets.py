@@ -169,9 +169,7 @@ def table(tmp_path: Path, wanted: pd.DataFrame) -> Path:
     return path
 
 
-def test_a_job_table_comes_back_as_it_was(
-    cache: Path, table: Path, wanted: pd.DataFrame
-) -> None:
+def test_a_job_table_comes_back_as_it_was(cache: Path, table: Path, wanted: pd.DataFrame) -> None:
     found = trace(table)
     assert (found.name, found.clock, found.real) == ("table:mine.parquet", "local", True)
     pd.testing.assert_frame_equal(found.jobs.compute().astype(COLUMNS), wanted)
@@ -198,9 +196,7 @@ def test_gpu_nodes_tell_ml_jobs_of_a_table_without_the_column(cache: Path, table
     assert (jobs["is_ml"] == on).mean() > 0.99
 
 
-def test_a_folder_of_parts_is_one_trace(
-    cache: Path, tmp_path: Path, wanted: pd.DataFrame
-) -> None:
+def test_a_folder_of_parts_is_one_trace(cache: Path, tmp_path: Path, wanted: pd.DataFrame) -> None:
     folder = tmp_path / "parts"
     folder.mkdir()
     half = len(wanted) // 2
@@ -221,9 +217,7 @@ def test_a_truncated_file_is_one_sentence(cache: Path, table: Path, keep: float)
 
 def test_damage_inside_a_file_is_found_at_once(cache: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.parquet"
-    generate(Recipe(seed=3, scale=0.2, days=30)).to_parquet(
-        path, index=False, compression="gzip"
-    )
+    generate(Recipe(seed=3, scale=0.2, days=30)).to_parquet(path, index=False, compression="gzip")
     content = bytearray(path.read_bytes())
     content[2_000:20_000] = b"\xff" * 18_000
     path.write_bytes(content)
@@ -301,8 +295,8 @@ def test_partitions_are_in_order_and_typed(
     assert {name: str(dtype) for name, dtype in found.dtypes.items()} == COLUMNS
 
 
-def test_only_needed_columns_are_read(no_mirror: None) -> None:
-    jobs = trace("generated").jobs
+def test_only_needed_columns_are_read(cache: Path, table: Path) -> None:
+    jobs = trace(table).jobs
     plan = jobs.groupby("is_ml")["state"].value_counts().optimize(fuse=False).expr
     (reading,) = plan.find_operations(FromMap)
     assert reading.columns == ["state", "is_ml"]
@@ -343,7 +337,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
 
 
 def test_an_interrupted_preparation_leaves_no_final_name(
-    no_mirror: None, cache: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, table: Path, wanted: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -351,9 +345,9 @@ def test_an_interrupted_preparation_leaves_no_final_name(
     with monkeypatch.context() as patch:
         patch.setattr("restudy.traces.parquet.pq.write_table", full)
         with pytest.raises(TraceError, match="No space left on device"):
-            trace("generated")
+            trace(table)
     assert not [p for p in (cache / "prepared").iterdir() if not p.name.startswith(".")]
-    assert len(trace("generated").jobs) == 1596
+    assert len(trace(table).jobs) == len(wanted)
 
 
 # ---- clocks ------------------------------------------------------------------------------------

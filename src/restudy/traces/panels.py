@@ -225,7 +225,7 @@ def scaling(results: Mapping[str, Any]) -> Sequence[Axes]:
 
 def scaling_table(results: Mapping[str, Any]) -> pd.DataFrame:
     """Give the numbers of `scaling` as text; what an engine could not do says why."""
-    rows = {}
+    rows: dict[int, dict[str, str]] = {}
     for scale in results["scales"].values():
         for name, found in scale["engines"].items():
             row = {"jobs": number(scale["rows"]), "engine": name}
