@@ -25,6 +25,7 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/numpydoc lint $$(git ls-files 'src/*.py')
 	$(BIN)/codespell
 	$(BIN)/nbstripout --verify $$(git ls-files '*.ipynb')
 

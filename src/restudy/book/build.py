@@ -195,9 +195,7 @@ def build(
         plans = plan(project, chapters, preset, sources)
         stale = {name: one for name, one in plans.items() if one.reasons}
         for name in plans.keys() - stale.keys():
-            kept = cache.read(name, key_of(plans[name].parts))
-            assert kept is not None
-            report.kept[name] = kept
+            report.kept[name] = cache.use(name, key_of(plans[name].parts))
             progress.chapter(name, "fresh")
         if stale:
             report.ran = run_chapters(

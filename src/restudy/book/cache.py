@@ -143,6 +143,13 @@ class Cache:
         """Return the record of a successful run, or None."""
         return _read(self.path(chapter, key))
 
+    def use(self, chapter: str, key: str) -> Run:
+        """Return the record of a kept run that a build takes, and make it the chapter's last."""
+        run = self.read(chapter, key)
+        assert run is not None
+        os.utime(self.path(chapter, key))
+        return run
+
     def failed(self, chapter: str) -> Run | None:
         """Return the record of the last failure, if nothing has succeeded since."""
         return _read(self.path(chapter, "failed"))
@@ -152,7 +159,7 @@ class Cache:
         return nbformat.read(self.path(chapter, key) / "outputs.ipynb", as_version=4)
 
     def last(self, chapter: str) -> Run | None:
-        """Return the newest successful run of the chapter under any key."""
+        """Return the successful run that the last build made or took."""
         folders = [p for p in (self.folder / chapter).glob("*") if p.name != "failed"]
         whole = [p for p in folders if (p / "run.json").exists()]
         return _read(max(whole, key=lambda p: p.stat().st_mtime)) if whole else None

@@ -63,6 +63,8 @@ def _pins() -> Finding:
         lock = find_project().root / "requirements.lock"
     except BookError:
         return Finding("pinned versions", False, True, "no checkout", "cd into a clone")
+    if not lock.exists():
+        return Finding("pinned versions", False, False, "no requirements.lock", "clone it anew")
     wrong = []
     for line in lock.read_text(encoding="utf-8").splitlines():
         if pin := PIN.match(line):

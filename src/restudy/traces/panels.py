@@ -238,6 +238,8 @@ def scaling_table(results: Mapping[str, Any]) -> pd.DataFrame:
                     "time over ours (range)": f"{middle:.2f} ({low:.2f} to {high:.2f})",
                 }
             else:
-                row |= {"seconds": found["failed"]}
+                row |= {
+                    "seconds": f"failed: {found['failed'].partition(':')[0].rpartition('.')[2]}"
+                }
             rows[len(rows)] = row
     return pd.DataFrame.from_dict(rows, orient="index").fillna("").set_index(["jobs", "engine"])
