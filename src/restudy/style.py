@@ -1,4 +1,4 @@
-"""How the book's figures look: one style sheet, one colour per meaning.
+"""How the book's figures and tables look: one style sheet, one colour per meaning.
 
 The colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which people with any
 colour vision can tell apart. What a paper says is black wherever it is drawn, and dashed or marked
@@ -8,6 +8,7 @@ with a cross, so that it stands out in print as well.
 from importlib import resources
 
 import matplotlib.style
+import pandas as pd
 
 PAPER = "#000000"  # published values
 OURS = "#009E73"  # what was measured here
@@ -33,6 +34,7 @@ PAPER_MARKER = "x"
 
 
 def use() -> None:
-    """Draw all figures from here on in the style of the book."""
+    """Draw all figures from here on in the style of the book, and cut no text in tables."""
+    pd.set_option("display.max_colwidth", None)
     with resources.as_file(resources.files("restudy") / "restudy.mplstyle") as path:
         matplotlib.style.use(path)

@@ -48,7 +48,10 @@ def axes(ax: Axes | None) -> Axes:
 
 
 def say(result: Missing, ax: Axes) -> Axes:
-    """Write into the Axes why there is nothing to draw."""
+    """Write into the Axes why there is nothing to draw; a figure of its own becomes low."""
+    figure = ax.get_figure(root=True)
+    if figure is not None and len(figure.axes) == 1:
+        figure.set_figheight(1.3)
     ax.set_axis_off()
     ax.text(
         0.5,

@@ -97,7 +97,9 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 def kept_aside(traces: Sequence[JobTrace], *, most: int = 10) -> pd.DataFrame:
     """Give the rows that a reader could not use, with line and reason: the first few a trace."""
     shown = [
-        trace.rejected.head(most).assign(trace=trace.name)
+        trace.rejected.head(most).assign(
+            trace=trace.name, text=lambda rows: rows["text"].str.slice(0, 120)
+        )
         for trace in traces
         if len(trace.rejected)
     ]
