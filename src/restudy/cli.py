@@ -261,7 +261,7 @@ def _failures(runs: Sequence[Any]) -> None:
         return
     table = Table("chapter", "cell", "error", title="Failed", title_justify="left")
     for one in runs:
-        table.add_row(one.chapter, str(one.failure.cell), Text(one.failure.error))
+        table.add_row(one.chapter, str(one.failure.cell), Text(one.failure.error, overflow="fold"))
     Console(stderr=True).print(table)
 
 
