@@ -23,7 +23,14 @@ import restudy
 if TYPE_CHECKING:
     from conftest import Book
 
-RESTUDY = [sys.executable, "-c", "from restudy.cli import main; main(prog_name='restudy')"]
+# A shell's background job has SIGINT ignored, and children inherit that: restore it.
+CALL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from restudy.cli import main
+main(prog_name="restudy")
+"""
+RESTUDY = [sys.executable, "-c", CALL]
 VARIES = re.compile(r'<(\w+)[^>]*class="[^"]*\bvaries\b[^"]*"[^>]*>.*?</\1>', re.DOTALL)
 
 
@@ -109,10 +116,13 @@ def test_killed_at_ten_random_moments_it_ends_in_the_same_html(book: Book) -> No
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_stops_its_kernels_and_says_so(book: Book, how: signal.Signals) -> None:
     book.write("beta", [*book.beta, ("code", "import time\ntime.sleep(60)")])
-    process = start(book, "build", "--jobs", "2", "--cluster", "threads")
-    wait_until(lambda: list(book.project.cache.glob("alpha/*/run.json")), 60)
-    process.send_signal(how)
-    _, err = process.communicate(timeout=20)
+    with start(book, "build", "--jobs", "2", "--cluster", "threads") as process:
+        try:
+            wait_until(lambda: list(book.project.cache.glob("alpha/*/run.json")), 60)
+            process.send_signal(how)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "interrupted; what had finished is kept" in err
     assert "Traceback" not in err
