@@ -4,11 +4,8 @@
     python benchmarks/traces.py 1 10 100         # needs 10 GB of disk and some minutes
 
 The same questions (`QUESTIONS`) are put to restudy (Dask on threads, Dask on processes), to plain
-pandas and to DuckDB, over the same Parquet files, two threads or processes each. Every run is a
-fresh process; imports and the start of a cluster are not timed, reading the files is. Memory is the
-high-water mark of the process and its children (VmHWM); a process may use at most ``--memory``.
-The answers of all must agree, or the benchmark fails. Engines take turns, so that a drift of the
-machine hits all of them; a ratio is that of two runs of one turn.
+pandas and to DuckDB, over the same Parquet files, two threads or processes each. `harness` says how
+they are measured; the answers of all must agree, or the benchmark fails.
 
 What was tried for restudy at 1x before this form (one pass over run, wait, nodes, cores and
 node-hours, two threads):
@@ -23,20 +20,16 @@ node-hours, two threads):
 import argparse
 import importlib
 import json
-import os
-import platform
 import resource
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-Answers = dict[str, float]
+import harness
 
+PACKAGES = ("dask", "duckdb", "numpy", "pandas", "pyarrow")
 QUESTIONS = (
     "run and wait time by class and by class and state: jobs, mean, largest, three quartiles",
     "jobs by day and class",
@@ -49,14 +42,14 @@ THREADS = 2
 NAMES = {False: "generic", True: "ml"}
 
 
-def restudy_answers(folder: Path) -> Answers:
+def restudy_answers(folder: Path) -> harness.Answers:
     """Ask restudy."""
     from restudy.traces import arrivals, distributions, prepared
 
     jobs = prepared.read(folder)
     found = distributions.measure(jobs, ["run_s", "wait_s", "nodes", "cores", "node_s"])
     by_hour = arrivals.arrivals(jobs, "submit")
-    answers: Answers = {}
+    answers: harness.Answers = {}
     for kind in ("generic", "ml"):
         for name in ("run_s", "wait_s"):
             for state in (None, *found[name].states):
@@ -82,7 +75,7 @@ def restudy_answers(folder: Path) -> Answers:
     return answers
 
 
-def threads(folder: Path) -> Answers:
+def threads(folder: Path) -> harness.Answers:
     """Ask restudy on Dask's threads."""
     import dask
 
@@ -90,7 +83,7 @@ def threads(folder: Path) -> Answers:
         return restudy_answers(folder)
 
 
-def processes(folder: Path) -> Answers:
+def processes(folder: Path) -> harness.Answers:
     """Ask restudy on a cluster of processes."""
     from restudy import parallel
 
@@ -98,11 +91,11 @@ def processes(folder: Path) -> Answers:
         before = time.perf_counter()  # the cluster is up
         answers = restudy_answers(folder)
         answers["seconds"] = time.perf_counter() - before
-        answers["peak"] = _peak()  # while the workers live
+        answers["peak"] = harness.peak_bytes()  # while the workers live
         return answers
 
 
-def pandas(folder: Path) -> Answers:
+def pandas(folder: Path) -> harness.Answers:
     """Ask pandas, all needed columns in memory."""
     import pandas as pd
 
@@ -111,7 +104,7 @@ def pandas(folder: Path) -> Answers:
     jobs["run_s"] = (jobs["end"] - jobs["start"]).dt.total_seconds()
     jobs["wait_s"] = (jobs["start"] - jobs["submit"]).dt.total_seconds()
     jobs["node_s"] = jobs["run_s"] * jobs["nodes"]
-    answers: Answers = {}
+    answers: harness.Answers = {}
     for ml, part in jobs.groupby("is_ml"):
         kind = NAMES[bool(ml)]
         for name in ("run_s", "wait_s"):
@@ -134,11 +127,11 @@ def pandas(folder: Path) -> Answers:
     return answers
 
 
-def duckdb(folder: Path) -> Answers:
+def duckdb(folder: Path) -> harness.Answers:
     """Ask DuckDB, straight from the files."""
     import duckdb as db
 
-    answers: Answers = {}
+    answers: harness.Answers = {}
     with tempfile.TemporaryDirectory() as spill, db.connect() as connection:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] * 3 // 4
         connection.execute(f"SET threads = {THREADS}; SET temp_directory = '{spill}'")
@@ -183,7 +176,9 @@ def duckdb(folder: Path) -> Answers:
     return answers
 
 
-def _describe(answers: Answers, key: str, n: int, mean: float, high: float, q: object) -> None:
+def _describe(
+    answers: harness.Answers, key: str, n: int, mean: float, high: float, q: object
+) -> None:
     answers[f"{key}/n"] = int(n)
     answers[f"{key}/mean"] = float(mean)
     answers[f"{key}/max"] = float(high)
@@ -191,58 +186,12 @@ def _describe(answers: Answers, key: str, n: int, mean: float, high: float, q: o
         answers[f"{key}/q{at}"] = float(value)
 
 
-ENGINES: dict[str, Callable[[Path], Answers]] = {
+ENGINES: dict[str, Callable[[Path], harness.Answers]] = {
     "restudy, threads": threads,
     "restudy, processes": processes,
     "pandas": pandas,
     "duckdb": duckdb,
 }
-
-
-def _peak() -> int:
-    """High-water mark of this process and its living descendants, bytes."""
-    import psutil
-
-    me = psutil.Process()
-    total = 0
-    for process in (me, *me.children(recursive=True)):
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                total += int(line.split()[1]) * 1024
-    return total
-
-
-def child(engine: str, folder: Path, memory: int) -> None:
-    """Answer in this process and print what it took."""
-    if engine != "restudy, processes":
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    for module in ("dask.dataframe", "duckdb", "pandas", "restudy.traces.prepared"):
-        importlib.import_module(module)
-    before = time.perf_counter()
-    answers = ENGINES[engine](folder)
-    seconds = answers.pop("seconds", time.perf_counter() - before)
-    peak = int(answers.pop("peak", 0)) or _peak()
-    json.dump({"seconds": seconds, "peak_bytes": peak, "answers": answers}, sys.stdout)
-
-
-def measure(engine: str, folder: Path, memory: int) -> dict[str, object]:
-    """Run one engine in a fresh process."""
-    command = [sys.executable, __file__, "--child", engine, "--folder", str(folder)]
-    command += ["--memory", str(memory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"ended by signal {-done.returncode}"]
-        return {"failed": last[0][:200]}
-    return dict(json.loads(done.stdout))
-
-
-def agree(ours: Answers, theirs: Answers) -> None:
-    """Stop if two engines differ by more than the rounding of sums of floats."""
-    if ours.keys() != theirs.keys():
-        raise SystemExit(f"different questions: {sorted(ours.keys() ^ theirs.keys())[:8]}")
-    for key, value in ours.items():
-        if abs(value - theirs[key]) > 1e-9 * max(1.0, abs(value)):
-            raise SystemExit(f"{key}: {value} here, {theirs[key]} there")
 
 
 def compare(scale: int, folder: Path, engines: list[str], memory: int) -> dict[str, object]:
@@ -253,39 +202,12 @@ def compare(scale: int, folder: Path, engines: list[str], memory: int) -> dict[s
     rows = sum(pq.read_metadata(file).num_rows for file in files)
     size = sum(file.stat().st_size for file in files)
     print(f"{scale}x: {rows:,} jobs, {len(files)} files, {size / 2**30:.2f} GiB", flush=True)
+    rest = ["--folder", str(folder), "--memory", str(memory)]
     turns = [
-        {engine: measure(engine, folder, memory) for engine in engines}
+        {engine: harness.measure(["--child", engine, *rest]) for engine in engines}
         for _ in range(REPEATS.get(scale, 1))
     ]
-    reference = turns[0][engines[0]]
-    found: dict[str, object] = {}
-    for engine in engines:
-        runs = [turn[engine] for turn in turns]
-        if failed := [run["failed"] for run in runs if "failed" in run]:
-            found[engine] = {"failed": failed[0]}
-            print(f"  {engine:20s} failed: {failed[0]}", flush=True)
-            continue
-        if "answers" in reference:
-            agree(reference["answers"], runs[0]["answers"])
-        seconds = [run["seconds"] for run in runs]
-        row: dict[str, object] = {
-            "seconds": seconds,
-            "median_s": statistics.median(seconds),
-            "rows_per_s": rows / statistics.median(seconds),
-            "peak_bytes": max(run["peak_bytes"] for run in runs),
-        }
-        if all("seconds" in turn[engines[0]] for turn in turns):
-            ratios = [turn[engine]["seconds"] / turn[engines[0]]["seconds"] for turn in turns]
-            row["time_over_restudy"] = [min(ratios), statistics.median(ratios), max(ratios)]
-        found[engine] = row
-        ratio = row.get("time_over_restudy", [float("nan")] * 3)
-        print(
-            f"  {engine:20s} {row['median_s']:8.2f} s {row['rows_per_s'] / 1e6:8.2f} M rows/s "
-            f"{row['peak_bytes'] / 2**20:8,.0f} MiB  x{ratio[1]:.2f} "
-            f"({ratio[0]:.2f}-{ratio[2]:.2f})",
-            flush=True,
-        )
-    return {"rows": rows, "bytes": size, "engines": found}
+    return {"rows": rows, "bytes": size, "engines": harness.compare(turns, rows)}
 
 
 def main() -> None:
@@ -297,7 +219,10 @@ def main() -> None:
     parser.add_argument("--child", choices=ENGINES, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child, given.folder, given.memory)
+        for module in ("dask.dataframe", "duckdb", "pandas", "restudy.traces.prepared"):
+            importlib.import_module(module)
+        limit = None if given.child == "restudy, processes" else given.memory
+        harness.answer(lambda: ENGINES[given.child](given.folder), memory=limit)
         return
     from concurrent.futures import ProcessPoolExecutor
 
@@ -316,25 +241,17 @@ def main() -> None:
             report["scales"][str(scale)] = compare(scale, folder, given.engines, given.memory)
             if given.folder is None:
                 shutil.rmtree(folder)
-            report |= {"questions": QUESTIONS, "threads": THREADS, "machine": _machine()}
+            report |= {
+                "questions": QUESTIONS,
+                "threads": THREADS,
+                "machine": harness.machine(PACKAGES),
+            }
             output.parent.mkdir(exist_ok=True)
             output.write_text(json.dumps(report, indent=1) + "\n")
     finally:
         if given.folder is None:
             shutil.rmtree(home, ignore_errors=True)
     print(f"written: {output}")
-
-
-def _machine() -> dict[str, object]:
-    from importlib.metadata import version
-
-    packages = ("dask", "duckdb", "numpy", "pandas", "pyarrow")
-    return {
-        "cores": os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
-    }
 
 
 if __name__ == "__main__":
