@@ -390,7 +390,7 @@ def test_a_full_disk_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("RESTUDY_DATA", str(small_disk))
     if not announced:  # the space check passes, the writing fails
-        monkeypatch.setattr(download, "_check_space", lambda part, needed: None)
+        monkeypatch.setattr(download, "check_space", lambda part, needed: None)
     with pytest.raises(data.DataError, match=r"No space left on device.*RESTUDY_DATA") as caught:
         data.fetch("noise")
     assert not isinstance(caught.value, data.SourceError)

@@ -355,32 +355,59 @@ def _claim_table(rows: Sequence[Any]) -> None:
 @main.command()
 @click.argument("names", nargs=-1, shell_complete=_complete_dataset)
 @click.option("--mirror", type=click.Path(path_type=Path), help="Folder to take files from first.")
-def fetch(names: tuple[str, ...], mirror: Path | None) -> None:
-    """Fetch datasets; without names, show which there are and which are at hand."""
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Only the first N parts.")
+@click.option("--columns", metavar="A,B", help="With --sample: only these columns.")
+def fetch(
+    names: tuple[str, ...], mirror: Path | None, sample: int | None, columns: str | None
+) -> None:
+    """Fetch datasets; without names, show which there are and which are at hand.
+
+    A sample of a big dataset reads only what it needs. A part is a row group of a Parquet file, or
+    a Parquet file in a zip or tar; of a tar with a folder per column, N files of each folder named
+    by --columns. A command that was stopped goes on where it stopped.
+    """
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from restudy import data
 
+    chosen = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+    if columns is not None and (sample is None or not chosen):
+        raise UserError(f"--columns {columns!r} needs --sample N and names with commas between")
     if not names:
-        table = Table("dataset", "size", "state", "licence", box=None, pad_edge=False)
-        for entry in data.registry().values():
-            state = data.status(entry.name).state + ("" if entry.sha256 else ", not pinned")
-            table.add_row(entry.name, f"{entry.size / 1e6:,.1f} MB", state, entry.licence)
-        Console().print(table)
+        _dataset_table()
         return
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    shown = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*shown, console=Console(stderr=True)) as bars:
         for name in names:
             bar = bars.add_task(name, total=None)
 
             def show(done: int, total: int, bar: Any = bar) -> None:
-                bars.update(bar, completed=done, total=total)
+                bars.update(bar, completed=done, total=total or None)
 
+            if sample is not None:
+                path = data.fetch_sample(name, sample, columns=chosen, mirror=mirror, progress=show)
+                click.echo(f"{name}: {path} ({data.sample_note(name)})")
+                continue
             path = data.fetch(name, mirror=mirror, progress=show)
             click.echo(f"{name}: {path}")
             if data.registry()[name].sha256 is None:
                 click.echo("its hash is not pinned yet; check and add to data.registry.toml:")
                 click.echo(data.status(name).pin)
+
+
+def _dataset_table() -> None:
+    from restudy import data
+
+    table = Table("dataset", "size", "state", "licence", box=None, pad_edge=False)
+    for entry in data.registry().values():
+        state = data.status(entry.name).state + ("" if entry.sha256 else ", not pinned")
+        try:
+            if data.sampled(entry.name):
+                state += f"; sample: {data.sample_note(entry.name)}"
+        except data.DataError:
+            state += "; sample: damaged"
+        table.add_row(entry.name, f"{entry.size / 1e6:,.1f} MB", Text(state), entry.licence)
+    Console().print(table)
 
 
 @main.command()

@@ -87,7 +87,7 @@ def read_json(url: str, *, limit: int = 1 << 22) -> Any:
     """Return the JSON document at `url`, of at most `limit` bytes, within a minute."""
     body, deadline = bytearray(), time.monotonic() + 2 * STALL
     with open_url(url) as response:
-        while block := _read(response, url, deadline):
+        while block := read_block(response, url, deadline):
             body += block
             if len(body) > limit:
                 raise SourceError(f"{url} sends more than {limit} bytes")
@@ -137,9 +137,9 @@ def download(
         If the bytes cannot be written; `part` stays.
     """
     had = part.stat().st_size if part.exists() else 0
-    version = _version_of(part, url)
     if had and had == size:
         return True
+    version = _version_of(part, url)
     wait = min(stall, max(deadline - time.monotonic(), 0.1))
     resume = {"Range": f"bytes={had}-", "If-Range": version} if had and version else {}
     try:
@@ -158,7 +158,7 @@ def download(
         total = start + int(length) if length is not None and length.isdigit() else size
         if size is not None and total != size:
             raise SourceError(f"{url} offers {total:,} bytes where {size:,} are expected")
-        _check_space(part, (total or 0) - start)
+        check_space(part, (total or 0) - start)
         if not kept:
             part.unlink(missing_ok=True)
             _keep_version(part, url, response)
@@ -184,7 +184,7 @@ def _receive(
 ) -> int:
     done = start
     with _open_part(part, "ab" if start else "wb") as file:
-        while block := _read(response, url, deadline):
+        while block := read_block(response, url, deadline):
             done += len(block)
             if total is not None and done > total:
                 raise SourceError(f"{url} sends more than the {total:,} bytes expected")
@@ -195,7 +195,8 @@ def _receive(
     return done
 
 
-def _read(response: http.client.HTTPResponse, url: str, deadline: float) -> bytes:
+def read_block(response: http.client.HTTPResponse, url: str, deadline: float = math.inf) -> bytes:
+    """Return the bytes that have arrived, waiting for at least one; empty at the end."""
     if time.monotonic() > deadline:
         raise SourceError(f"{url} is too slow: not complete in the time given")
     try:
@@ -211,7 +212,7 @@ def _open_part(part: Path, mode: str) -> BinaryIO:
         # Unbuffered: a full disk is noticed at the write that fills it.
         return part.open(mode, buffering=0)  # type: ignore[return-value]
     except OSError as error:
-        raise DataError(_disk_sentence(part, error.strerror)) from error
+        raise DataError(disk_sentence(part, error.strerror)) from error
 
 
 def _write(file: BinaryIO, block: bytes, part: Path) -> None:
@@ -220,17 +221,18 @@ def _write(file: BinaryIO, block: bytes, part: Path) -> None:
         while rest:
             rest = rest[file.write(rest) :]
     except OSError as error:
-        raise DataError(_disk_sentence(part, error.strerror)) from error
+        raise DataError(disk_sentence(part, error.strerror)) from error
 
 
-def _check_space(part: Path, needed: int) -> None:
+def check_space(part: Path, needed: int) -> None:
+    """Refuse what the disk cannot hold."""
     if needed > shutil.disk_usage(part.parent).free:
-        raise DataError(
-            _disk_sentence(part, f"{os.strerror(errno.ENOSPC)}, {needed:,} bytes needed")
-        )
+        reason = f"{os.strerror(errno.ENOSPC)}, {needed:,} bytes needed"
+        raise DataError(disk_sentence(part, reason))
 
 
-def _disk_sentence(part: Path, reason: str | None) -> str:
+def disk_sentence(part: Path, reason: str | None) -> str:
+    """Say why a file cannot be written, and what to do."""
     free = shutil.disk_usage(part.parent).free
     return (
         f"cannot write {part} ({reason}; {free:,} bytes are free): make room, or name a folder "
@@ -274,14 +276,18 @@ def _version_of(part: Path, url: str) -> str:
     return str(known["version"]) if known.get("url") == url else ""
 
 
-def _keep_version(part: Path, url: str, response: http.client.HTTPResponse) -> None:
+def version_in(response: http.client.HTTPResponse) -> str:
+    """Return what names the version of a file: its strong ETag, else its date, else nothing."""
     tag = response.headers.get("ETag", "")
-    version = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
-    text = json.dumps({"url": url, "version": version})
+    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
+
+
+def _keep_version(part: Path, url: str, response: http.client.HTTPResponse) -> None:
+    text = json.dumps({"url": url, "version": version_in(response)})
     try:
         version_file(part).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DataError(_disk_sentence(part, error.strerror)) from error
+        raise DataError(disk_sentence(part, error.strerror)) from error
 
 
 def _first_byte(response: http.client.HTTPResponse) -> int:

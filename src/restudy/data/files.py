@@ -96,14 +96,20 @@ def status(name: str, *, mirror: Path | None = None) -> Status:
 
 def examine(entry: Dataset, path: Path) -> Status:
     """Say whether the file at `path` is the registered one."""
-    known = _remembered(path)
-    if not known:
-        known = {"sha256": digest_of(path), "archive": ""}
-        remember(path, **known)
-    digest, archive = known["sha256"], known["archive"]
+    digest = sha256_of(path)
+    archive = _remembered(path).get("archive", "")
     if entry.sha256 is not None:
         return Status(entry, path, "verified" if digest == entry.sha256 else "differs", digest)
     return Status(entry, path, "archive" if archive else "unverified", digest, archive)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, computed once and remembered until the file changes."""
+    if known := _remembered(path):
+        return known["sha256"]
+    digest = digest_of(path)
+    remember(path, sha256=digest, archive="")
+    return digest
 
 
 def digest_of(path: Path, algorithm: str = "sha256") -> str:

@@ -23,6 +23,7 @@ from restudy.data.download import (
     version_file,
 )
 from restudy.data.files import Status, cache_folder, digest_of, examine, remember, status
+from restudy.data.samples import sample_fingerprint
 
 SMALL = 20_000_000  # bytes: what a build downloads without being asked
 
@@ -41,7 +42,7 @@ def locate(name: str, *, mirror: Path | None = None) -> Path | None:
     """
     found = status(name, mirror=mirror)
     if found.state == "differs":
-        raise _refusal(found)
+        raise refusal(found)
     return found.path if found.state in {"verified", "archive"} else None
 
 
@@ -60,7 +61,7 @@ def available(name: str) -> Path | None:
     """
     here = locate(name)
     entry = dataset(name)
-    if here is not None or _offline() or not entry.url or not entry.sha256 or entry.size > SMALL:
+    if here is not None or offline() or not entry.url or not entry.sha256 or entry.size > SMALL:
         return here
     source = _source(urlsplit(entry.url).netloc)
     if source.allowance <= 0 or not source.answers(entry.url):
@@ -76,8 +77,14 @@ def available(name: str) -> Path | None:
 
 
 def fingerprint(name: str) -> str:
-    """Return the sha256 of a dataset if it is `available`, else ``"absent"``."""
-    return (status(name).sha256 or "absent") if available(name) else "absent"
+    """Return what a chapter that uses a dataset depends on.
+
+    That is its sha256 if it is `available`, else ``"sample:"`` and a digest of the parts if a
+    sample of it was fetched, else ``"absent"``.
+    """
+    if available(name):
+        return status(name).sha256 or "absent"
+    return sample_fingerprint(name) or "absent"
 
 
 def fetch(name: str, *, mirror: Path | None = None, progress: Progress | None = None) -> Path:
@@ -108,12 +115,12 @@ def fetch(name: str, *, mirror: Path | None = None, progress: Progress | None = 
     """
     found = status(name, mirror=mirror)
     if found.state == "unverified":
-        found = _ask_archive(found)
+        found = ask_archive(found)
     in_cache = found.path is not None and found.path.is_relative_to(cache_folder())
     if found.path is None or (found.state == "differs" and in_cache):
         return _download(found.dataset, progress)
     if found.state == "differs":
-        raise _refusal(found)
+        raise refusal(found)
     if mirror is not None and not in_cache:
         _link(found)
     return found.path
@@ -124,15 +131,16 @@ def _source(host: str) -> Source:
     return Source()
 
 
-def _offline() -> bool:
+def offline() -> bool:
+    """Say whether the network is forbidden."""
     return os.environ.get("RESTUDY_OFFLINE", "") not in {"", "0"}
 
 
-def _ask_archive(found: Status) -> Status:
+def ask_archive(found: Status) -> Status:
     """Compare a file that has no pinned checksum with what its archive states."""
     assert found.path is not None
     entry = found.dataset
-    _size, algorithm, digest = _stated(entry)
+    _size, algorithm, digest = stated(entry)
     actual = digest_of(found.path, algorithm)
     if actual != digest:
         return Status(
@@ -143,12 +151,12 @@ def _ask_archive(found: Status) -> Status:
     return Status(entry, found.path, "archive", found.sha256, archive)
 
 
-def _stated(entry: Dataset) -> tuple[int, str, str]:
+def stated(entry: Dataset) -> tuple[int, str, str]:
     """Return size, algorithm and digest by which a download of `entry` is judged."""
     if entry.sha256 is not None:
         return entry.size, "sha256", entry.sha256
-    if _offline() or entry.record is None:
-        why = "RESTUDY_OFFLINE forbids asking" if _offline() else "the registry names no record of"
+    if offline() or entry.record is None:
+        why = "RESTUDY_OFFLINE forbids asking" if offline() else "the registry names no record of"
         raise DataError(
             f"{entry.name} has no sha256 in the registry yet, and {why} its archive: run `restudy "
             f"fetch {entry.name}` once with a network."
@@ -190,33 +198,28 @@ def _download(
 ) -> Path:
     """Download, judge, and only then give the file its name; safe beside other processes."""
     path = cache_folder() / entry.file
-    if entry.url is None or _offline():
-        why = "RESTUDY_OFFLINE is set" if entry.url else "the registry has no address for it"
-        raise DataError(
-            f"{entry.name} is neither in the cache nor in a mirror, and {why}: pass --mirror "
-            f"FOLDER where FOLDER/{entry.file} exists{_address(entry)}."
-        )
-    with _only_one(path, deadline):
+    url = address(entry)
+    with only_one(path, deadline):
         if path.is_file() and examine(entry, path).state in {"verified", "archive"}:
             return path  # another process was faster
-        size, algorithm, digest = _stated(entry)
+        size, algorithm, digest = stated(entry)
         part = path.with_name(path.name + ".part")
         timing = {} if stall is None else {"stall": stall}
         kept, actual = True, ""
         while kept and actual != digest:
             try:
                 kept = download(
-                    entry.url, part, size=size, progress=progress, deadline=deadline, **timing
+                    url, part, size=size, progress=progress, deadline=deadline, **timing
                 )
             except SourceError as error:
-                raise SourceError(_sentence(entry, error)) from error
+                raise SourceError(failure(entry, error)) from error
             actual = digest_of(part, algorithm)
             if actual != digest:  # where old bytes were kept, they may be the wrong ones: once more
                 part.unlink()
         version_file(part).unlink(missing_ok=True)
         if actual != digest:
             raise DataError(
-                f"{entry.name} from {entry.url} has {algorithm} {actual} where {digest} is "
+                f"{entry.name} from {url} has {algorithm} {actual} where {digest} is "
                 "expected: it was refused and removed."
             )
         os.replace(part, path)
@@ -226,7 +229,7 @@ def _download(
 
 
 @contextlib.contextmanager
-def _only_one(path: Path, deadline: float) -> Iterator[None]:
+def only_one(path: Path, deadline: float = math.inf) -> Iterator[None]:
     """Hold the lock of `path`; the system drops it if the process dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,7 +260,7 @@ def _link(found: Status) -> None:
     """Make the cache's name of a dataset a link to the verified file of a mirror."""
     assert found.path is not None
     path = cache_folder() / found.dataset.file
-    with _only_one(path, math.inf):
+    with only_one(path):
         new = path.with_name(path.name + ".link")
         new.unlink(missing_ok=True)
         new.symlink_to(found.path)
@@ -265,7 +268,8 @@ def _link(found: Status) -> None:
     remember(path, sha256=str(found.sha256), archive=found.archive)
 
 
-def _refusal(found: Status) -> DataError:
+def refusal(found: Status) -> DataError:
+    """Return the error that says which file is not the registered one."""
     expected = found.dataset.sha256 or found.archive
     return DataError(
         f"{found.path} is not {found.dataset.name}: its checksum is {found.sha256} where "
@@ -274,12 +278,21 @@ def _refusal(found: Status) -> DataError:
     )
 
 
-def _sentence(entry: Dataset, error: SourceError) -> str:
+def failure(entry: Dataset, error: SourceError) -> str:
+    """Say why a dataset did not arrive, and what to do."""
     return (
         f"{entry.name} could not be fetched: {error}; run the command again to go on, or pass "
         f"--mirror FOLDER where FOLDER/{entry.file} exists."
     )
 
 
-def _address(entry: Dataset) -> str:
-    return f" (a copy of {entry.url})" if entry.url else ""
+def address(entry: Dataset) -> str:
+    """Return where to download a dataset, or say why it cannot be."""
+    if entry.url is not None and not offline():
+        return entry.url
+    why = "RESTUDY_OFFLINE is set" if entry.url else "the registry has no address for it"
+    copy = f" (a copy of {entry.url})" if entry.url else ""
+    raise DataError(
+        f"{entry.name} is neither in the cache nor in a mirror, and {why}: pass --mirror "
+        f"FOLDER where FOLDER/{entry.file} exists{copy}."
+    )
