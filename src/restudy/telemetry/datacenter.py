@@ -1,0 +1,149 @@
+"""A cluster to study: its node metrics and its jobs, real or generated."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import distributed
+import pandas as pd
+
+from restudy import data
+from restudy.telemetry import datasets
+from restudy.telemetry.generator.cluster import hardware_table, nodes
+from restudy.telemetry.generator.layouts import write_node_table
+from restudy.telemetry.generator.recipe import Recipe
+from restudy.telemetry.metrics import TelemetryError
+from restudy.telemetry.samples import Telemetry
+from restudy.telemetry.store import open_store
+from restudy.traces import datasets as job_datasets
+from restudy.traces.jobs import PAPER_GPU_NODES, gpu_names
+
+
+@dataclass(frozen=True)
+class Datacenter:
+    """Node metrics and jobs of one cluster, on one clock.
+
+    Attributes
+    ----------
+    telemetry : Telemetry
+        The node metrics.
+    jobs : pandas.DataFrame
+        The job table.
+    gpu_nodes : frozenset of str
+        Its nodes with GPUs: those of the class ``ml``.
+    hardware : pandas.DataFrame or None
+        Its nodes' hardware (`restudy.traces.hardware.COLUMNS`); None: Lisa's.
+    recipe : Recipe or None
+        What was planted; None for a real cluster.
+    """
+
+    telemetry: Telemetry
+    jobs: pd.DataFrame
+    gpu_nodes: frozenset[str]
+    hardware: pd.DataFrame | None
+    recipe: Recipe | None
+
+    @property
+    def dataset(self) -> str | None:
+        """Name of the node metrics in the data registry."""
+        return self.telemetry.dataset
+
+    def banner(self) -> str:
+        """Say in one box of HTML whether this is a real cluster."""
+        title = escape(self.telemetry.title)
+        if self.recipe is None:
+            return f'<div class="admonition note"><p><strong>Real:</strong> {title}.</p></div>'
+        return (
+            '<div class="admonition warning"><p><strong>No real node metrics here.</strong> The '
+            f"published files are not on this machine, so this page shows {title[0].lower()}"
+            f"{title[1:]}: made from the published percentiles and curves, with structure planted "
+            "in them. They show that the methods find what is there; they can confirm nothing, "
+            "and claims that need real metrics read <em>not measured here</em>. "
+            "<code>restudy fetch</code> lists what can be fetched.</p></div>"
+        )
+
+
+def datacenter(
+    choice: str, jobs: str, recipe: Recipe, *, metrics: Sequence[str], gpu_nodes: str = ""
+) -> Datacenter:
+    """Give the cluster that a chapter runs on.
+
+    Parameters
+    ----------
+    choice : str
+        ``"generated"``; a choice of `restudy.telemetry.datasets.telemetry`, or the path of node
+        metrics in any of its layouts; or ``"auto"``: the published node table if it is at hand,
+        else generated.
+    jobs : str
+        Jobs to go with a path: a job trace (`restudy.traces.datasets.traces`).
+    recipe : Recipe
+        What is generated.
+    metrics : sequence of str
+        Metrics to generate.
+    gpu_nodes : str
+        Node list of the GPU nodes of a cluster given by path.
+
+    Returns
+    -------
+    Datacenter
+        The cluster.
+
+    Raises
+    ------
+    TelemetryError
+        If the choice is unknown or lacks its jobs, or a file cannot be read.
+    """
+    if choice == "auto":
+        known = data.available("lisa-node-metrics") or data.sampled("lisa-node-metrics")
+        choice = "lisa-nodes" if known else "generated"
+    if choice == "generated":
+        if jobs:
+            raise TelemetryError(
+                f"jobs={jobs!r} belongs to node metrics of your own, but they are generated; give "
+                "telemetry=PATH, or leave jobs empty."
+            )
+        return generated(recipe, metrics)
+    found = datasets.telemetry(choice)
+    if not jobs and choice not in datasets.CHOICES:
+        raise TelemetryError(
+            f"telemetry={choice!r} comes without jobs; give jobs=PATH, a file printed by sacct or "
+            "a Parquet job table."
+        )
+    (trace,) = job_datasets.traces(jobs or "zenodo", gpu_nodes=gpu_nodes, seed=0, scale=1.0)
+    gpu = gpu_names(gpu_nodes) if gpu_nodes else PAPER_GPU_NODES
+    return Datacenter(found, trace.jobs.compute(), gpu & set(found.nodes), None, None)
+
+
+def generated(recipe: Recipe, metrics: Sequence[str]) -> Datacenter:
+    """Make a cluster in the cache folder, or find it there; on the current Dask client, if any."""
+    text = json.dumps([dataclasses.asdict(recipe), list(metrics), _code()], sort_keys=True)
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = data.cache_folder() / "prepared" / f"telemetry-{name}"
+    if not (folder / "telemetry.json").exists() or not (folder / "jobs.parquet").exists():
+        write_node_table(folder, recipe, metrics=metrics, executor=_executor())
+    jobs = pd.read_parquet(folder / "jobs.parquet")
+    gpu = frozenset(node.name for node in nodes(recipe) if node.is_gpu)
+    return Datacenter(open_store(folder), jobs, gpu, hardware_table(recipe), recipe)
+
+
+def _executor() -> Executor | None:
+    """Give the worker processes of the current Dask client; threads would only wait in turn."""
+    try:
+        client = distributed.get_client()
+    except ValueError:  # there is none
+        return None
+    return None if os.getpid() in client.run(os.getpid).values() else client.get_executor()
+
+
+def _code() -> str:
+    """Hash the generator: another version makes another cluster."""
+    digest = hashlib.sha256()
+    for file in sorted((Path(__file__).parent / "generator").glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Generated node metrics and jobs of a cluster, with known structure planted in them."""

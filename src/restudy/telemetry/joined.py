@@ -1,0 +1,376 @@
+"""The node side of arXiv 2409.08949: utilisation, heat, energy of jobs, states side by side."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from restudy.telemetry import cluster, experiments, gpu_heat, published
+from restudy.telemetry.attribution import Attribution
+from restudy.telemetry.cotermination import Cotermination
+from restudy.telemetry.counting import Counts
+from restudy.telemetry.datacenter import Datacenter
+from restudy.telemetry.experiments import PAPER, EnergyStudy, Setup
+from restudy.telemetry.generator.recipe import Recipe
+from restudy.telemetry.gpu_heat import HeatCurves
+from restudy.telemetry.ratios import RATIOS
+from restudy.telemetry.state_moments import PAPER_STATES
+from restudy.telemetry.utilisation import Utilisation, utilisation
+from restudy.traces.datasets import PowerSeries, WeekLoad
+from restudy.traces.findings import PowerFit
+from restudy.traces.jobs import TraceError
+from restudy.traces.results import CLASSES
+
+_SLOTS = range(4)
+METRICS = (
+    "node_power_usage",
+    "node_load1",
+    "node_rapl_package_power_sum",
+    "node_memory_Active_bytes",
+    "node_ambient_temp",
+    "node_thermal_zone_temp_max",
+    "node_hwmon_temp_celsius_max",
+    *(f"nvidia_gpu_power_usage_milliwatts_{slot}" for slot in _SLOTS),
+    *(f"nvidia_gpu_temperature_celsius_{slot}" for slot in _SLOTS),
+    "nvidia_gpu_power_usage_milliwatts_sum",
+    "nvidia_gpu_temperature_celsius_max",
+    "nvidia_gpu_memory_used_bytes_sum",
+)
+# Figure 1 and Table 5 as printed, per cent.
+PRINTED_SHARES = {
+    "racks": 47.62,
+    "nodes": 15.09,
+    "submissions": 9.28,
+    "failed jobs": 11.04,
+    "run time": 16.82,
+    "energy": 38.68,
+}
+# Diagonals and largest other entries of Figure 10, in the order of `PAPER_STATES`.
+_DIAGONAL = {
+    "generic": (0.53, 0.58, 0.74, 0.52, 0.94, 0.39),
+    "ml": (-0.002, 0.58, 0.37, 0.74, 0.75, 0.61),
+}
+_OTHERS = {
+    "generic": {("TIMEOUT", "COMPLETED"): -0.47, ("COMPLETED", "TIMEOUT"): -0.45},
+    "ml": {("CANCELLED", "COMPLETED"): -0.46, ("COMPLETED", "CANCELLED"): -0.43},
+}
+_LIMIT = 0.9  # of the temperature limit
+
+
+def recipe(setup: Setup, *, seed: int) -> Recipe:
+    """Make a cluster as of summer 2022, GPU nodes reporting later than CPU nodes."""
+    return Recipe(
+        seed=seed, nodes=setup.nodes, days=setup.joined_days, interval_s=setup.joined_interval_s
+    )
+
+
+@dataclass(frozen=True)
+class NodeSide:
+    """Everything that the paper shows of nodes and of jobs on nodes.
+
+    Attributes
+    ----------
+    utilisation : Utilisation
+        Figure 3.
+    heat : HeatCurves
+        Figure 4.
+    slots : Counts
+        Table 4.
+    energy : EnergyStudy
+        Figures 1 and 9, Table 5, each class over its own window as published.
+    common : EnergyStudy
+        The same over the window that both classes share.
+    together : dict of str to dict of str to Cotermination
+        Figure 10, by what counts as one observation and by class of node.
+    """
+
+    utilisation: Utilisation
+    heat: HeatCurves
+    slots: Counts
+    energy: EnergyStudy
+    common: EnergyStudy
+    together: Mapping[str, Mapping[str, Cotermination]]
+
+    def ml_shares(self) -> dict[str, dict[str, float]]:
+        """Give Figure 1 and Table 5 as published, in the common window, and by two other rules."""
+        rules = [rule for rule in self.common.found if rule != PAPER]
+        return {
+            "as published": self.energy.ml(PAPER),
+            "common window": self.common.ml(PAPER),
+            **{f"common window, {rule}": self.common.ml(rule) for rule in rules},
+        }
+
+
+def node_side(center: Datacenter, setup: Setup, *, rng: np.random.Generator) -> NodeSide:
+    """Ask all questions of the node side.
+
+    Parameters
+    ----------
+    center : Datacenter
+        Metrics `METRICS`, and jobs with states.
+    setup : Setup
+        Bootstrap replicates.
+    rng : numpy.random.Generator
+        Source of the bootstrap.
+
+    Returns
+    -------
+    NodeSide
+        The answers.
+
+    Raises
+    ------
+    TelemetryError
+        If metrics are missing, or the classes have no time in common.
+    """
+    telemetry, gpu = center.telemetry, center.gpu_nodes
+    study = experiments.energy(telemetry, center.jobs, gpu_nodes=gpu)
+    _, window = experiments.windows(telemetry, gpu_nodes=gpu)
+    return NodeSide(
+        utilisation=utilisation(telemetry, RATIOS, hardware=center.hardware, gpu_nodes=gpu),
+        heat=gpu_heat.heat_curves(telemetry, hardware=center.hardware),
+        slots=gpu_heat.slot_power(telemetry, hardware=center.hardware),
+        energy=study,
+        common=experiments.energy(telemetry, center.jobs, window=window, gpu_nodes=gpu),
+        together=experiments.terminating_together(
+            telemetry, study, replicates=setup.replicates, rng=rng
+        ),
+    )
+
+
+def blocks(found: Mapping[str, Cotermination]) -> dict[str, pd.DataFrame]:
+    """Give Figure 10 as tables by class."""
+    states = list(PAPER_STATES)
+    return {
+        kind: pd.DataFrame(one.correlation, index=states, columns=states)
+        for kind, one in found.items()
+    }
+
+
+def printed_blocks() -> dict[str, pd.DataFrame]:
+    """Give what is printed of Figure 10, NaN elsewhere."""
+    states = list(PAPER_STATES)
+    tables: dict[str, pd.DataFrame] = {}
+    for kind in CLASSES:
+        table = pd.DataFrame(np.diag(_DIAGONAL[kind]), index=states, columns=states)
+        table = table.where(np.eye(len(states), dtype=bool))
+        for (own, other), value in _OTHERS[kind].items():
+            table.loc[own, other] = value
+        tables[kind] = table
+    return tables
+
+
+def diagonals(found: Mapping[str, Mapping[str, Cotermination]]) -> pd.DataFrame:
+    """Diagonals of Figure 10 with 95 % intervals, by what counts as one observation."""
+    rows = {}
+    for way, kinds in found.items():
+        for kind, one in kinds.items():
+            cells = {
+                state.replace("_", " ").lower(): _cell(one.correlation[at, at], one.interval[at])
+                for at, state in enumerate(one.states)
+            }
+            rows[kind, way] = {"observations": f"{one.rows:,}", **cells}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _cell(value: float, interval: np.ndarray) -> str:
+    if np.isnan(value):
+        return "–"
+    return f"{value:.2f} ({interval[0]:.2f} to {interval[1]:.2f})"
+
+
+def heat_table(found: NodeSide) -> pd.DataFrame:
+    """Table 4 and the temperature at full power, by slot, here and as printed."""
+    printed = published.slot_power()
+    full = found.heat.at_full_power()
+    rows = {}
+    for slot in found.slots.groups:
+        rows[slot] = {
+            "mean power [%]": 100 * found.slots.mean(slot),
+            "mean power, paper [%]": 100 * float(printed["mean"][slot]),
+            "sd of power [%]": 100 * found.slots.std(slot),
+            "sd of power, paper [%]": 100 * float(printed["std"][slot]),
+            "temperature at full power [%]": float(full[slot]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def measured(center: Datacenter, found: NodeSide) -> dict[str, float]:
+    """Measure what the claims say of the node side: claim id to value in its unit.
+
+    Only for the published node table with the published jobs; the joined table follows from both.
+    """
+    who = found.energy.residency
+    n = found.energy.sums.spread(len(who.running))[0]
+    values = {
+        "telemetry-nodes": float(len(center.telemetry.nodes)),
+        "node-samples": float(n.sum()),  # those with power; the table has no other
+        "joined-rows": float((n * who.running).sum()),
+        "gpu-temperature-over-90": 100 * found.utilisation.over_limit(_LIMIT),
+    }
+    names = {
+        "load": "load1",
+        "cpu-power": "cpu_power",
+        "memory": "memory",
+        "cpu-temperature": "package_temperature",
+        "gpu-power": "gpu_power",
+        "gpu-memory": "gpu_memory",
+        "gpu-temperature": "gpu_temperature",
+    }
+    table = found.utilisation.without_outliers().table()
+    for short, ratio in names.items():
+        for kind, node in (("generic", "cpu-node"), ("ml", "gpu-node")):
+            if (ratio, kind) in table.index:
+                values[f"{node}-{short}-mean"] = float(table["mean"][ratio, kind])
+                values[f"{node}-{short}-median"] = float(table["50 %"][ratio, kind])
+    full = found.heat.at_full_power()
+    for k, slot in enumerate(found.slots.groups):
+        values[f"gpu{k}-temperature-full-power"] = float(full[slot])
+        values[f"gpu{k}-power-mean"] = 100 * found.slots.mean(slot)
+        values[f"gpu{k}-power-std"] = 100 * found.slots.std(slot)
+    return values | _joined(found)
+
+
+def _joined(found: NodeSide) -> dict[str, float]:
+    study = found.energy
+    ml = study.ml(PAPER)
+    names = ("racks", "nodes", "submissions", "run time", "energy")
+    values = {f"share-ml-{name.replace(' ', '')}": ml[name] for name in names}
+    values["share-ml-failures"] = ml["failed jobs"]
+    states = study.states(PAPER)
+    for row in (100 * states.share).reset_index().to_dict("records"):
+        key = f"joined-{row['class']}-{row['state'].lower().replace('_', '-')}"
+        values |= {
+            f"{key}-jobs": float(row["jobs"]),
+            f"{key}-runtime": float(row["run time [s]"]),
+            f"{key}-energy": float(row["energy [J]"]),
+        }
+    energy = states.amounts["energy [J]"]
+    by_class = energy.groupby(level="class").sum()
+    lost = energy.drop("COMPLETED", level="state").sum() / energy.sum()
+    values |= {f"joined-energy-{kind}": float(by_class[kind]) / 3.6e6 for kind in CLASSES}
+    values |= {
+        "joined-jobs": float(states.amounts["jobs"].sum()),
+        "joined-unsuccessful-energy": 100 * float(lost),
+        "common-window-ml-energy-joined": found.common.ml(PAPER)["energy"],
+    }
+    first = next(iter(found.together.values()))
+    for kind, one in first.items():
+        values[f"concurrent-rows-{kind}"] = float(one.rows)
+        for at, state in enumerate(one.states):
+            key = f"concurrent-{kind}-{state.lower().replace('_', '-')}"
+            values[key] = float(one.correlation[at, at])
+    place = {state: at for at, state in enumerate(PAPER_STATES)}
+    for kind, own in (("generic", "TIMEOUT"), ("ml", "CANCELLED")):
+        value = first[kind].correlation[place[own], place["COMPLETED"]]
+        values[f"concurrent-{kind}-{own.lower()}-completed"] = float(value)
+    return values
+
+
+@dataclass(frozen=True)
+class WeekEnergy:
+    """Energy of the jobs of the week with measured power, by three rules.
+
+    Attributes
+    ----------
+    measured_kwh : float
+        Measured energy.
+    idle_share : float
+        Share of the mean power that the nodes draw without load, from the fitted constant.
+    found : dict of str to Attribution
+        By rule.
+    """
+
+    measured_kwh: float
+    idle_share: float
+    found: Mapping[str, Attribution]
+
+    def table(self) -> pd.DataFrame:
+        """Energy of jobs and of nobody, and quantiles over the jobs, by rule."""
+        rows = {}
+        for rule, one in self.found.items():
+            energy = one.energy_j[np.isfinite(one.energy_j)] / 3.6e6
+            low, middle, high = np.quantile(energy, [0.25, 0.5, 0.75])
+            rows[rule] = {
+                "jobs [kWh]": energy.sum(),
+                "nobody [kWh]": (one.idle_nodes_j + one.idle_part_j) / 3.6e6,
+                "a job, lower quartile [kWh]": low,
+                "median [kWh]": middle,
+                "upper quartile [kWh]": high,
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def changed(self) -> np.ndarray:
+        """Change of each job's energy from equal parts to parts by use, relative, (jobs,)."""
+        equal, use = (self.found[rule].energy_j for rule in ("equal parts", "by measured use"))
+        known = np.isfinite(equal) & np.isfinite(use) & (equal > 0)
+        return np.asarray(use[known] / equal[known] - 1)
+
+
+def week_energy(power: PowerSeries, load: WeekLoad, fit: PowerFit) -> WeekEnergy:
+    """Split the power of the week among the running jobs: equally, by use, and by use above idle.
+
+    Parameters
+    ----------
+    power : PowerSeries
+        Power of all nodes together.
+    load : WeekLoad
+        The jobs and their use of processors.
+    fit : PowerFit
+        Power as a function of load, for the idle part.
+
+    Returns
+    -------
+    WeekEnergy
+        Energies by rule.
+
+    Raises
+    ------
+    TraceError
+        If power and load have slots of different length.
+    """
+    if power.seconds != load.seconds:
+        raise TraceError(
+            f"the power has slots of {power.seconds} s and the load of {load.seconds} s; give "
+            "both in equal slots."
+        )
+    behind = round((power.start - load.start) / np.timedelta64(1, "ms") / 1000 / load.seconds)
+    first = load.first_slot - behind
+    idle = float(fit.busy.coefficients[0])
+    above = np.maximum(power.power - idle, 0.0)
+    of_use = {"first_slot": first, "job": load.job, "use": load.usage}
+    ones = np.ones(len(first))
+    shared = cluster.by_use(above, power.seconds, **of_use)
+    rest = float((power.power - above).sum()) * power.seconds
+    found = {
+        "equal parts": cluster.by_weight(
+            power.power, power.seconds, first_slot=first, length=load.length, weight=ones
+        ),
+        "by measured use": cluster.by_use(power.power, power.seconds, **of_use),
+        "by use, above idle": Attribution(
+            shared.energy_j,
+            shared.samples,
+            shared.unsampled,
+            shared.idle_nodes_j,
+            shared.idle_part_j + rest,
+            shared.total_j + rest,
+        ),
+    }
+    total = float(power.power.sum()) * power.seconds
+    return WeekEnergy(total / 3.6e6, idle / float(power.power.mean()), found)
+
+
+def of_week(found: WeekEnergy) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
+    """Measure what the claims say of the week's energy: names of datasets, and id to value."""
+    sums = [one.jobs_j + one.idle_nodes_j + one.idle_part_j for one in found.found.values()]
+    total = found.measured_kwh * 3.6e6
+    yield (
+        ("lisa-week-power", "lisa-week-tasks", "lisa-week-fragments"),
+        {
+            "week-attribution-total": found.found["equal parts"].jobs_j / 3.6e6,
+            "week-attribution-closes": max(abs(one / total - 1) for one in sums),
+            "week-idle-energy": 100 * found.idle_share,
+            "week-split-rule": 100 * float(np.median(np.abs(found.changed()))),
+        },
+    )
