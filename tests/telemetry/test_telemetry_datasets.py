@@ -13,7 +13,7 @@ from restudy.telemetry.node_table import node_table
 
 NODES = pd.DataFrame(
     {
-        "timestamp": pd.to_datetime(["2022-07-01 00:00", "2022-07-01 00:00:30"] * 2),
+        "timestamp": pd.to_datetime(["2022-07-01 00:00:00", "2022-07-01 00:00:30"] * 2),
         "node": ["r10n1"] * 2 + ["r10n2"] * 2,
         "node_power_usage": [100.0, 101.0, 102.0, 103.0],
     }
@@ -99,7 +99,7 @@ def test_the_tar_of_2020_is_read_where_it_was_unpacked(tmp_path, monkeypatch):
     archive = tmp_path / "surf-lisa.tar"
     archive.touch()
     monkeypatch.setattr(data, "available", lambda name: archive)
-    with pytest.raises(TelemetryError, match="has to be unpacked .* `tar -xf "):
+    with pytest.raises(TelemetryError, match=r"has to be unpacked .* `tar -xf "):
         telemetry("surf-2020")
     folders(tmp_path / "surf-lisa" / "processed-surf-dataset")
     found = telemetry("surf-2020")
@@ -122,15 +122,17 @@ def test_absent_sources_are_told_in_one_sentence(tmp_path, monkeypatch):
 
 def test_an_unknown_layout_is_refused_with_the_known_ones(tmp_path):
     path = write(NODES.rename(columns={"node": "machine"}), tmp_path / "a.parquet")
-    with pytest.raises(TelemetryError, match="columns timestamp, machine, .*expected a node table"):
+    with pytest.raises(
+        TelemetryError, match=r"columns timestamp, machine, .*expected a node table"
+    ):
         telemetry(str(path))
 
 
 def test_the_registry_describes_all_columns_of_the_published_tables():
-    columns = data.dataset("lisa-node-metrics").columns
+    columns = data.registry()["lisa-node-metrics"].columns
     assert set(columns) == {"id", "timestamp", "node", *METRICS}
-    assert set(columns) < set(data.dataset("lisa-joined").columns)
-    entry = data.dataset("surf-2020")
+    assert set(columns) < set(data.registry()["lisa-joined"].columns)
+    entry = data.registry()["surf-2020"]
     assert entry.file.endswith(".tar")
     assert entry.record == "https://zenodo.org/api/records/4459519"
     for name, one in METRICS.items():

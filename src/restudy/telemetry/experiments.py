@@ -221,7 +221,7 @@ _COUNTED: dict[str, Callable[..., Moments]] = {
 def terminating_together(
     telemetry: Telemetry, study: EnergyStudy, *, replicates: int, rng: np.random.Generator
 ) -> dict[str, dict[str, Cotermination]]:
-    """Figure 10: do jobs that share a node end in the same state?
+    """Figure 10: correlate the states in which jobs on one node end.
 
     Parameters
     ----------

@@ -132,8 +132,9 @@ def _claim(telemetry: Telemetry, task: _Task, *sizes: int) -> None:
     text = repr((telemetry, task.metrics, task.rules, sizes))
     key = hashlib.sha256(text.encode()).hexdigest()
     file = task.folder / _KEY
+    complete = (task.folder / store.DESCRIPTION).is_file()
     try:
-        for name in (_PIECES, store.PARTS):
+        for name in (store.PARTS,) if complete else (store.PARTS, _PIECES):
             (task.folder / name).mkdir(parents=True, exist_ok=True)
         if not file.exists():
             store.write_json({"key": key, "source": telemetry.name}, file)

@@ -105,7 +105,7 @@ def joined_jobs(
     Raises
     ------
     TelemetryError
-        If a file is absent, damaged, lacks or mistypes columns, or if parts describe a job differently.
+        If a file is absent, damaged, lacks or mistypes columns, or parts differ about a job.
     """
     sources = find(path)
     found: list[pd.DataFrame] = []

@@ -116,12 +116,13 @@ def clean_series(
 
 def _unordered(time: np.ndarray, code: np.ndarray) -> np.ndarray:
     """Tell the rows that are earlier than the row before of their node."""
-    order = np.argsort(code, kind="stable")
-    late = np.append(False, np.diff(time[order]) < 0)[: len(time)]
+    named = np.flatnonzero((time != clocks.UNKNOWN) & (code >= 0))
+    order = named[np.argsort(code[named], kind="stable")]
+    late = np.append(False, np.diff(time[order]) < 0)[: len(order)]
     late[starts(code[order])] = False
     found = np.zeros(len(time), bool)
     found[order] = late
-    return found & (time != clocks.UNKNOWN) & (code >= 0)
+    return found
 
 
 def _ranged(notes: Notes, name: str, values: np.ndarray, rules: Rules) -> np.ndarray:
