@@ -14,12 +14,13 @@ def named(page: Path) -> set[str]:
     return set(re.findall(r"automodule:: (restudy[\w.]+)", page.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("domain", ["traces"])
+@pytest.mark.parametrize("domain", ["traces", "telemetry"])
 def test_every_module_of_a_domain_is_in_the_reference(domain: str):
     modules = {path.stem for path in (PACKAGE / domain).glob("*.py")} - {"__init__"}
     modules |= {path.parent.name for path in (PACKAGE / domain).glob("*/__init__.py")}
     public = {f"restudy.{domain}.{stem}" for stem in modules if not stem.startswith("_")}
-    assert named(REFERENCE / f"{domain}.md") == public | {f"restudy.{domain}"}
+    direct = {name for name in named(REFERENCE / f"{domain}.md") if name.count(".") < 3}
+    assert direct == public | {f"restudy.{domain}"}
 
 
 @pytest.mark.parametrize("page", sorted(REFERENCE.glob("*.md")), ids=lambda p: p.stem)

@@ -4,8 +4,8 @@ The code of 2107.11832 takes the mean of 5 min windows, compares each with the 1
 calls the 3 % with the largest score anomalies. That share is an input: noise has 3 % too. A fixed
 limit of the score instead has a false-positive rate that is known in closed form.
 
-References
-----------
+Sources:
+
 L. Versluis et al., A holistic analysis of datacenter operations, arXiv 2107.11832 (2021).
 """
 
@@ -184,8 +184,8 @@ def false_positive_rate(limit: float, windows: int = WINDOWS) -> float:
     Returns
     -------
     float
-        P(|t| > limit sqrt((n - 1) / (n + 1))) with Student's t of n - 1 degrees of freedom: a mean
-        and a standard deviation of ten values are uncertain themselves.
+        P(abs(t) > limit sqrt((n - 1) / (n + 1))) with Student's t of n - 1 degrees of freedom: a
+        mean and a standard deviation of ten values are uncertain themselves.
 
     Examples
     --------

@@ -3,8 +3,8 @@
 Every coefficient is a function of exact sums, so it has the same bits however the samples are cut
 into parts and spread over workers. A sample counts for a pair of metrics if both are known.
 
-References
-----------
+Sources:
+
 L. Versluis et al., A holistic analysis of datacenter operations, arXiv 2107.11832 (2021): all
 pairs of metrics on 50 separate days.
 """

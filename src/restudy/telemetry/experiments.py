@@ -66,7 +66,7 @@ class Setup:
     @classmethod
     def quick(cls) -> Self:
         """Make a setup that takes half a minute on two cores."""
-        return cls(338, 28, 300, 14, 120, 1000, Lstm(hidden=16, epochs=8, batches=10, step=5e-3))
+        return cls(338, 28, 900, 10, 120, 1000, Lstm(hidden=16, epochs=8, batches=10, step=5e-3))
 
     @classmethod
     def full(cls) -> Self:

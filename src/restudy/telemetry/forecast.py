@@ -3,8 +3,8 @@
 A forecaster is fitted to the begin of a series and then predicts from origins in the rest, each
 time from what lies before the origin only.
 
-References
-----------
+Sources:
+
 L. Versluis et al., A holistic analysis of datacenter operations, arXiv 2107.11832 (2021): from 480
 samples the next 80.
 R. J. Hyndman and A. B. Koehler, Another look at measures of forecast accuracy, International

@@ -3,8 +3,8 @@
 The samples of a pair of metrics are counted in a table of levels; concordant and discordant pairs
 follow from sums over its corners. The cost does not grow with the square of the samples.
 
-References
-----------
+Sources:
+
 M. G. Kendall, The treatment of ties in ranking problems, Biometrika 33, 239 (1945),
 doi:10.1093/biomet/33.3.239.
 """

@@ -31,6 +31,7 @@ from restudy.traces.findings import PowerFit
 from restudy.traces.results import CLASSES, Missing
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 POWER, AMBIENT, LOAD = "node_power_usage", "node_ambient_temp", "node_load1"
 PROCESSES, MEMORY = "node_procs_running", "node_memory_Active_bytes"
@@ -258,9 +259,9 @@ def merged_names(center: Datacenter) -> pd.DataFrame:
     return pd.concat({name: one.xs(POWER, level=0) for name, one in tables.items()})
 
 
-def on_week(power: PowerSeries | Missing, ask: Callable[[PowerSeries], T]) -> T | Missing:
-    """Ask something of the week with measured power; without the week, say why not."""
-    return power if isinstance(power, Missing) else attempt(lambda: ask(power))
+def ask(found: T | Missing, question: Callable[[T], S]) -> S | Missing:
+    """Ask something of an answer; where there is none, say why not."""
+    return found if isinstance(found, Missing) else attempt(lambda: question(found))
 
 
 def printed() -> dict[str, float]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 # Each rule and what is done; a chapter prints this table.
 RULES: Mapping[str, str] = {
     "unnamed": "A row without time or node is left out.",
@@ -48,3 +50,8 @@ class Rules:
     stuck_hours: Mapping[str, float] = field(
         default_factory=lambda: {"W": 24.0, "mW": 24.0, "°C": 72.0}
     )
+
+
+def table() -> pd.DataFrame:
+    """Give the rules, one a row."""
+    return pd.DataFrame({"what it does": pd.Series(RULES)}).rename_axis("rule")

@@ -68,7 +68,7 @@ class Loss:
     seconds : float
         Sampling interval.
     energy_error : Estimate
-        Mean over days and phases of |energy of a day read / true - 1|.
+        Mean over days and phases of the absolute value of energy of a day read / true - 1.
     peak_lost : Estimate
         Mean over days and phases of 1 - largest reading of a day / true largest.
     p99_lost : Estimate
