@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -82,18 +83,21 @@ def recipe(setup: Setup, *, seed: int) -> Recipe:
 
 
 def node_percentiles(center: Datacenter) -> pd.DataFrame:
-    """Percentiles of power and memory by class of node, and the report's below them."""
-    chosen = [POWER, "node_memory_MemFree_bytes", MEMORY]
+    """Percentiles of power [W] and memory [GiB] by class of node, beside the report's of power."""
+    chosen = [POWER, MEMORY]
     found = percentiles(center.telemetry, chosen, gpu_nodes=center.gpu_nodes).table()
-    ours = found.drop(index="all", level=1)
+    ours = found.drop(index="all", level=1).drop(columns="samples")
+    ours.loc[MEMORY] = (ours.loc[MEMORY] / 2**30).to_numpy()
     printed = published.percentiles().drop(columns="unit").loc[[POWER]]
-    return pd.concat({"here": ours, "report": printed}, names=["", "metric", "class"])
+    both = pd.concat({"here": ours, "report": printed}).rename(index=SHORT_NAMES)
+    return both.T
 
 
 def job_outcomes(center: Datacenter) -> pd.DataFrame:
     """Share of the run time of jobs that do not complete, by length; ours and the report's, %."""
     jobs = dd.from_pandas(center.jobs, npartitions=1)
-    run = distributions.measure(jobs, ["run_s"])["run_s"]
+    with dask.config.set(scheduler="threads"):  # the jobs are in memory here
+        run = distributions.measure(jobs, ["run_s"])["run_s"]
     ours = 100 * outcomes.lost_by_length(run)[["all", "ml"]]
     printed = pd.DataFrame(
         {"all": [13.8, 12.9, 20.6, 33.1, 51.2], "ml": [51.9, 39.7, 32.4, 47.0, 55.8]},
