@@ -129,7 +129,9 @@ def fold(
     level = [work(part, list(metrics), shared) for part in telemetry.parts]
     while len(level) > 1:
         level = [join(merge, level[at : at + 8]) for at in range(0, len(level), 8)]
-    return dask.compute(level[0])[0]
+    # In the graph, where a dead worker does not lose it, even if it is some megabytes.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+        return dask.compute(level[0])[0]
 
 
 def _measure(part: Part, metrics: list[str], measure: Callable[[pd.DataFrame], T]) -> T:

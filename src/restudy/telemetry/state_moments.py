@@ -7,8 +7,14 @@ With the numbers :math:`c_s` of jobs of state s in an interval of constant jobs,
 of high samples there, the rows are m copies of :math:`c_s` rows with own state s and others
 :math:`c - e_s`. So the moments of all rows follow from the intervals:
 
-.. math:: \sum X_s Y_t = \sum m\, c_s (c_t - \delta_{st}), \qquad
-          \sum Y_t^2 = \sum m \left[(C - c_t) c_t^2 + c_t (c_t - 1)^2\right].
+.. math:: \sum X_s Y_t = \sum m\, c_s (c_t - \delta_{st}),
+
+.. math::
+
+    \begin{aligned}
+    \sum Y_t^2 = \sum m\, \big[ & (C - c_t)\, c_t^2 \\
+    & {} + c_t (c_t - 1)^2 \big].
+    \end{aligned}
 """
 
 from dataclasses import dataclass, replace
