@@ -1,0 +1,1 @@
+"""Closed forms that the simulator is checked against."""

@@ -1,0 +1,1 @@
+"""Executors of many runs at once, on arrays."""
