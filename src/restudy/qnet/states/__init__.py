@@ -1,0 +1,1 @@
+"""Quantum states, gates and channels; nothing here knows of time."""

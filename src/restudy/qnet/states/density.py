@@ -1,0 +1,159 @@
+"""Density matrices: any operation, any noise, exactly; memory grows as 4**n."""
+
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from restudy.qnet.errors import QnetError
+from restudy.qnet.states import kernels
+from restudy.qnet.states.gates import Operator
+from restudy.qnet.states.state import Formalism, Noise, State
+
+LARGEST = 12  # qubits: 268 MB
+
+
+class DensityState:
+    """A density matrix.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray of complex128, shape (2**n, 2**n)
+        Copied. It is not checked to be a state.
+
+    Examples
+    --------
+    >>> from restudy.qnet.states.gates import H
+    >>> state = DensityState(np.diag([1, 0]))
+    >>> state.apply(H, (0,))
+    >>> state.density((0,)).real.round(3).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+
+    formalism: ClassVar[Formalism] = Formalism.DENSITY
+    __slots__ = ("entries", "owners", "size")
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.entries = np.array(matrix, np.complex128).ravel()  # (4**n,), row by row
+        self.size = len(matrix).bit_length() - 1
+        self.owners: list[Any] = []
+
+    @classmethod
+    def basis(cls, bit: int) -> "DensityState":
+        """Return one qubit in |0> or |1>."""
+        return cls._of(np.array([1 - bit, 0, 0, bit], np.complex128), 1)
+
+    @classmethod
+    def _of(cls, entries: np.ndarray, size: int) -> "DensityState":
+        state = cls.__new__(cls)
+        state.entries = entries
+        state.size = size
+        state.owners = []
+        return state
+
+    def takes(self, operation: Operator | Noise) -> bool:
+        """Tell whether the operation stays within the formalism: yes."""
+        return True
+
+    def apply(self, operator: Operator, at: tuple[int, ...]) -> None:
+        """Apply a unitary."""
+        rows, columns, _ = _shifts(self.size, at)
+        kernels.conjugate_by(self.entries, operator.matrix, rows, columns)
+
+    def channel(self, channel: Noise, at: tuple[int, ...], *, rng: np.random.Generator) -> None:
+        """Apply noise exactly; nothing is drawn."""
+        kernels.contract(self.entries, channel.superoperator, _shifts(self.size, at)[2])
+
+    def measure(self, at: int, *, rng: np.random.Generator) -> int:
+        """Measure Z and remove the qubit; the last qubit takes its position."""
+        n = self.size
+        zero = kernels.zero_weight(self.entries[:: (1 << n) + 1], n - 1 - at)
+        outcome = int(rng.random() >= zero)
+        entries = kernels.gather(self.entries, *_without(n, at, outcome))
+        entries /= zero if outcome == 0 else 1 - zero
+        self.entries = entries
+        self.size = n - 1
+        return outcome
+
+    def discard(self, at: int, *, rng: np.random.Generator | None) -> None:
+        """Trace a qubit out, exactly; the last qubit takes its position."""
+        self.entries = _traced(self.entries, self.size, at)
+        self.size -= 1
+
+    def density(self, at: tuple[int, ...]) -> np.ndarray:
+        """Return the reduced density matrix of k positions, in that order, (2**k, 2**k)."""
+        places = list(range(self.size))
+        entries = self.entries
+        for position in range(self.size - 1, -1, -1):
+            if position not in at:
+                entries = _traced(entries, len(places), places.index(position))
+                last = places.pop()
+                if last != position:
+                    places[places.index(position)] = last
+        order = tuple(places.index(position) for position in at)
+        matrix: np.ndarray = kernels.gather(entries, _shifts(len(at), order)[2], 0)
+        return matrix.reshape(1 << len(at), 1 << len(at))
+
+    def joined(self, other: State) -> "DensityState":
+        """Return the tensor product with another density matrix.
+
+        Raises
+        ------
+        QnetError
+            If it would be of more than 12 qubits.
+        """
+        assert isinstance(other, DensityState)
+        size = self.size + other.size
+        if size > LARGEST:
+            raise QnetError(
+                f"a density matrix of {size} qubits needs {16 * 4**size / 1e9:.3g} GB; at most "
+                f"{LARGEST} qubits are joined: use another formalism, or measure or discard first."
+            )
+        return self._of(kernels.tensor(self.entries, other.entries, self.size, other.size), size)
+
+
+@lru_cache(maxsize=4096)
+def _shifts(n: int, at: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the bits of the rows, of the columns, and of both, of positions of n qubits."""
+    columns = np.array([n - 1 - position for position in at], np.int64)
+    return columns + n, columns, np.concatenate([columns + n, columns])
+
+
+@lru_cache(maxsize=4096)
+def _without(n: int, at: int, bit: int) -> tuple[np.ndarray, int]:
+    """Return bits of all qubits but `at`, the last in its place, and the index of `at` in `bit`."""
+    rest = list(range(n - 1))
+    if at < n - 1:
+        rest[at] = n - 1
+    column = n - 1 - at
+    return _shifts(n, tuple(rest))[2], bit << column | bit << (column + n)
+
+
+def _traced(entries: np.ndarray, n: int, at: int) -> np.ndarray:
+    zero: np.ndarray = kernels.gather(entries, *_without(n, at, 0))
+    return zero + kernels.gather(entries, *_without(n, at, 1))
+
+
+def swapped(
+    left: DensityState, a: int, right: DensityState, b: int, *, rng: np.random.Generator
+) -> tuple[int, DensityState]:
+    """Measure qubit a of one pair and b of another in the Bell basis, in one step.
+
+    Returns
+    -------
+    tuple of int and DensityState
+        The Bell state found, and the state of the two others.
+    """
+    weights, found = kernels.swap_pairs(left.entries, a, right.entries, b)
+    return _drawn(weights, found, rng)
+
+
+def _drawn(
+    weights: np.ndarray, found: np.ndarray, rng: np.random.Generator
+) -> tuple[int, DensityState]:
+    u = rng.random()
+    outcome = 0
+    while outcome < 3 and u >= weights[outcome]:
+        u -= weights[outcome]
+        outcome += 1
+    return outcome, DensityState._of(found[outcome] / weights[outcome], 2)
