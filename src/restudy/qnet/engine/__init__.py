@@ -1,0 +1,1 @@
+"""Time and order: a timeline of callbacks, events and generator processes."""
