@@ -140,6 +140,13 @@ class NVParameters:
 NEAR_TERM: Final = NVParameters()
 
 
+def noiseless(parameters: NVParameters) -> NVParameters:
+    """Return parameters whose operations are perfect and whose spins do not decay."""
+    perfect: dict[str, float] = dict.fromkeys(_FIDELITIES, 1.0)
+    still = {f"{spin}_t{n}_ns": 1e300 for spin in ("electron", "carbon") for n in (1, 2)}
+    return dataclasses.replace(parameters, **perfect, **still)
+
+
 def improved(
     parameters: NVParameters, factor: float, separately: Mapping[str, float] | None = None
 ) -> NVParameters:

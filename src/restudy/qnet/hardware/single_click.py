@@ -280,7 +280,7 @@ def _clicks(
     attempts = emitted.shape[1]
     arrived = emitted & (rng.random((2, attempts)) < midpoint.p_detection)
     port = rng.random((2, attempts)) < 0.5
-    bunched = rng.random(attempts) < (1 + midpoint.visibility) / 2
+    bunched = np.less(rng.random(attempts), (1 + midpoint.visibility) / 2)
     both = arrived[0] & arrived[1]
     port[1, both] = port[0, both] ^ ~bunched[both]
     light = np.array([(arrived & port).any(axis=0), (arrived & ~port).any(axis=0)])
