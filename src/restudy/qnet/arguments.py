@@ -42,7 +42,8 @@ def positive(name: str, value: float) -> float:
 
 def chance(name: str, value: float) -> float:
     """Return a probability above zero as a float: what can happen at all."""
-    return positive(name, probability(name, value))
+    probability(name, value)
+    return positive(name, value)
 
 
 def whole(name: str, value: int, *, least: int = 0) -> int:

@@ -142,8 +142,8 @@ def phase_error(sigma: float) -> float:
     0.0317
     """
     s = real("sigma", sigma, least=0.0)
-    if s < 1e-6:
-        return s * s / 4.0
+    if s < 0.01:  # the ratio's expansion, where its difference from 1 would lose digits
+        return s**2 / 4.0 + s**4 / 16.0 + s**6 / 16.0
     return float(0.5 * (1.0 - special.ive(1, s**-2) / special.ive(0, s**-2)))
 
 
