@@ -1,14 +1,16 @@
 """Noise: completely positive, trace-preserving maps on a few qubits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import exp, inf, isfinite, sqrt
+from math import exp, expm1, inf, isfinite, sqrt
+from typing import TypeAlias
 
 import numpy as np
 
 from restudy.qnet.errors import QnetError
 from restudy.qnet.states.gates import qubits_of
-from restudy.qnet.states.paulis import pauli_matrices
+from restudy.qnet.states.paulis import anticommute, pauli_matrices
 
 _TOLERANCE = 1e-9
 
@@ -67,9 +69,7 @@ differs from 1 by 0.75; complete its Kraus operators.
     @cached_property
     def superoperator(self) -> np.ndarray:
         """Sum of K (x) conj(K): acts on matrices written row by row, (4**k, 4**k)."""
-        size = self.kraus.shape[1] ** 2
-        both = np.einsum("mij,mkl->ikjl", self.kraus, self.kraus.conj())
-        return np.ascontiguousarray(both.reshape(size, size))
+        return superoperator(self.kraus)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,99 @@ class PauliChannel:
     @cached_property
     def superoperator(self) -> np.ndarray:
         """Sum of p P (x) conj(P): acts on matrices written row by row, (4**k, 4**k)."""
-        return Channel(self.name, self.kraus).superoperator
+        return superoperator(self.kraus)
+
+    @cached_property
+    def scales(self) -> tuple[float, ...]:
+        """Factor by which the mean of each Pauli shrinks, 4**k."""
+        p = self.probabilities
+        if len(p) == 4:
+            return (
+                1.0,
+                p[0] + p[1] - p[2] - p[3],
+                p[0] - p[1] + p[2] - p[3],
+                p[0] - p[1] - p[2] + p[3],
+            )
+        return tuple(
+            sum(-c if anticommute(q, r) else c for r, c in enumerate(p)) for q in range(len(p))
+        )
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """Draw a Pauli, as a number; one uniform number is used."""
+        return drawn(self.probabilities, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxation:
+    """Decay of |1> to |0>, then dephasing, of one qubit.
+
+    Attributes
+    ----------
+    name : str
+        What error messages call it.
+    decay : float
+        Probability that |1> decays.
+    flip : float
+        Probability of the Z after that.
+
+    Raises
+    ------
+    QnetError
+        If a probability is outside [0, 1].
+    """
+
+    name: str
+    decay: float
+    flip: float
+
+    def __post_init__(self) -> None:
+        probability(self.decay, f"the decay of {self.name}")
+        probability(self.flip, f"the dephasing of {self.name}")
+
+    @property
+    def qubits(self) -> int:
+        """Number of qubits it acts on: one."""
+        return 1
+
+    @cached_property
+    def kraus(self) -> np.ndarray:
+        """Kraus operators, (4, 2, 2)."""
+        damping = np.array(
+            [[[1, 0], [0, sqrt(1 - self.decay)]], [[0, sqrt(self.decay)], [0, 0]]], np.complex128
+        )
+        flipped = sqrt(self.flip) * np.diag([1, -1]) @ damping
+        return np.concatenate([sqrt(1 - self.flip) * damping, flipped])
+
+    @cached_property
+    def superoperator(self) -> np.ndarray:
+        """Sum of K (x) conj(K): acts on matrices written row by row, (4, 4)."""
+        return superoperator(self.kraus)
+
+
+Noise: TypeAlias = Channel | PauliChannel | Relaxation
+
+
+def superoperator(kraus: np.ndarray) -> np.ndarray:
+    """Return the sum of K (x) conj(K) over Kraus operators (m, d, d), shape (d * d, d * d)."""
+    size = kraus.shape[1] ** 2
+    both = np.einsum("mij,mkl->ikjl", kraus, kraus.conj())
+    return np.ascontiguousarray(both.reshape(size, size))
+
+
+def drawn(probabilities: Sequence[float], rng: np.random.Generator) -> int:
+    """Draw an index by its probability; one uniform number is used.
+
+    An index of probability zero is never drawn, even where rounding makes the sum less than one.
+    """
+    u = rng.random()
+    last = 0
+    for index, p in enumerate(probabilities):
+        if p > 0:
+            last = index
+            if u < p:
+                break
+            u -= p
+    return last
 
 
 def probability(p: float, what: str) -> float:
@@ -174,15 +266,18 @@ def depolarising(p: float, qubits: int = 1) -> PauliChannel:
     return PauliChannel("depolarising", (1.0 - (4**qubits - 1) * each,) + (each,) * (4**qubits - 1))
 
 
-def amplitude_damping(p: float) -> Channel:
-    """Let |1> decay to |0> with probability p."""
-    probability(p, "amplitude damping")
-    return Channel(
-        "amplitude damping", np.array([[[1, 0], [0, sqrt(1 - p)]], [[0, sqrt(p)], [0, 0]]])
-    )
+def amplitude_damping(p: float) -> Relaxation:
+    """Let |1> decay to |0> with probability p.
+
+    Examples
+    --------
+    >>> amplitude_damping(0.25).superoperator[0, 3].real  # from |1><1| to |0><0|
+    np.float64(0.25)
+    """
+    return Relaxation("amplitude damping", p, 0.0)
 
 
-def t1_t2(dt_ns: float, t1_ns: float, t2_ns: float) -> Channel | PauliChannel:
+def t1_t2(dt_ns: float, t1_ns: float, t2_ns: float) -> Relaxation | PauliChannel:
     r"""Relax for a time dt: populations with T1, coherence with T2.
 
     Amplitude damping with :math:`1 - e^{-t/T_1}`, then dephasing with
@@ -195,7 +290,7 @@ def t1_t2(dt_ns: float, t1_ns: float, t2_ns: float) -> Channel | PauliChannel:
 
     Returns
     -------
-    Channel or PauliChannel
+    Relaxation or PauliChannel
         The latter if T1 is infinite, so that the noise is Pauli noise.
 
     Raises
@@ -207,8 +302,8 @@ def t1_t2(dt_ns: float, t1_ns: float, t2_ns: float) -> Channel | PauliChannel:
     --------
     >>> second = 1e9  # an electron spin, idle for 0.1 s
     >>> idle = t1_t2(0.1 * second, 3600 * second, 1.46 * second)
-    >>> round(float(idle.superoperator[0, 3].real), 9)  # |1><1| to |0><0|
-    2.7777e-05
+    >>> round(idle.decay, 9), round(idle.flip, 7)
+    (2.7777e-05, 0.0330936)
     """
     if not (isfinite(dt_ns) and dt_ns >= 0):
         raise QnetError(f"the elapsed time is {dt_ns} ns; expected a finite time, not negative.")
@@ -220,8 +315,5 @@ def t1_t2(dt_ns: float, t1_ns: float, t2_ns: float) -> Channel | PauliChannel:
         )
     if t1_ns == inf:
         return dephasing(0.5 - 0.5 * exp(-dt_ns / t2_ns))
-    decay = -np.expm1(-dt_ns / t1_ns)
     flip = 0.5 - 0.5 * exp(dt_ns * (0.5 / t1_ns - 1 / t2_ns))
-    damping = np.array([[[1, 0], [0, sqrt(1 - decay)]], [[0, sqrt(decay)], [0, 0]]])
-    kept, flipped = sqrt(1 - flip), sqrt(flip)
-    return Channel("T1, T2", np.concatenate([kept * damping, flipped * np.diag([1, -1]) @ damping]))
+    return Relaxation("T1, T2", -expm1(-dt_ns / t1_ns), flip)

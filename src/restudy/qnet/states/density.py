@@ -7,8 +7,9 @@ import numpy as np
 
 from restudy.qnet.errors import QnetError
 from restudy.qnet.states import kernels
+from restudy.qnet.states.channels import Noise, PauliChannel, Relaxation
 from restudy.qnet.states.gates import Operator
-from restudy.qnet.states.state import Formalism, Noise, State
+from restudy.qnet.states.state import Formalism
 
 LARGEST = 12  # qubits: 268 MB
 
@@ -62,12 +63,18 @@ class DensityState:
 
     def channel(self, channel: Noise, at: tuple[int, ...], *, rng: np.random.Generator) -> None:
         """Apply noise exactly; nothing is drawn."""
-        kernels.contract(self.entries, channel.superoperator, _shifts(self.size, at)[2])
+        n = self.size
+        if isinstance(channel, PauliChannel) and len(at) == 1:
+            kernels.pauli_noise(self.entries, n, n - 1 - at[0], *channel.probabilities)
+        elif isinstance(channel, Relaxation):
+            kernels.relax(self.entries, n, n - 1 - at[0], channel.decay, channel.flip)
+        else:
+            kernels.contract(self.entries, channel.superoperator, _shifts(n, at)[2])
 
     def measure(self, at: int, *, rng: np.random.Generator) -> int:
         """Measure Z and remove the qubit; the last qubit takes its position."""
         n = self.size
-        zero = kernels.zero_weight(self.entries[:: (1 << n) + 1], n - 1 - at)
+        zero = kernels.zero_weight(self.entries, n, n - 1 - at)
         outcome = int(rng.random() >= zero)
         entries = kernels.gather(self.entries, *_without(n, at, outcome))
         entries /= zero if outcome == 0 else 1 - zero
@@ -94,7 +101,7 @@ class DensityState:
         matrix: np.ndarray = kernels.gather(entries, _shifts(len(at), order)[2], 0)
         return matrix.reshape(1 << len(at), 1 << len(at))
 
-    def joined(self, other: State) -> "DensityState":
+    def joined(self, other: "DensityState") -> "DensityState":
         """Return the tensor product with another density matrix.
 
         Raises
@@ -102,7 +109,6 @@ class DensityState:
         QnetError
             If it would be of more than 12 qubits.
         """
-        assert isinstance(other, DensityState)
         size = self.size + other.size
         if size > LARGEST:
             raise QnetError(
@@ -144,16 +150,5 @@ def swapped(
     tuple of int and DensityState
         The Bell state found, and the state of the two others.
     """
-    weights, found = kernels.swap_pairs(left.entries, a, right.entries, b)
-    return _drawn(weights, found, rng)
-
-
-def _drawn(
-    weights: np.ndarray, found: np.ndarray, rng: np.random.Generator
-) -> tuple[int, DensityState]:
-    u = rng.random()
-    outcome = 0
-    while outcome < 3 and u >= weights[outcome]:
-        u -= weights[outcome]
-        outcome += 1
-    return outcome, DensityState._of(found[outcome] / weights[outcome], 2)
+    outcome, entries = kernels.swap_pairs(left.entries, a, right.entries, b, rng.random())
+    return outcome, DensityState._of(entries, 2)

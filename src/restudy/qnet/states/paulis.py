@@ -56,7 +56,7 @@ def anticommute(p: int, q: int) -> bool:
     odd = False
     while p and q:
         a, b = p & 3, q & 3
-        odd ^= a != b and a != 0 and b != 0
+        odd ^= a != 0 and b not in (0, a)
         p >>= 2
         q >>= 2
     return odd

@@ -5,18 +5,26 @@ promoted when an operation leaves their formalism: a Bell-diagonal pair to a den
 stabilizer tableau and a graph state to a ket.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
 
 import numpy as np
 
 from restudy.qnet.errors import QnetError
+from restudy.qnet.states import bell, ket
 from restudy.qnet.states import density as density_states
-from restudy.qnet.states.channels import Channel, PauliChannel
-from restudy.qnet.states.conversion import basis_state, converted, meet, promoted
+from restudy.qnet.states.channels import Noise, PauliChannel
+from restudy.qnet.states.conversion import BASIS, converted, meet, promoted
 from restudy.qnet.states.density import DensityState
 from restudy.qnet.states.gates import CNOT, PAULIS, SDG, H, Operator
 from restudy.qnet.states.state import Formalism, State
+
+# Swaps of two pairs in one step; other formalisms go gate by gate.
+_SWAPS: Final[dict[Formalism, Callable[..., tuple[int, State]]]] = {
+    Formalism.KET: ket.swapped,
+    Formalism.DENSITY: density_states.swapped,
+    Formalism.BELL: bell.swapped,
+}
 
 
 class Qubit:
@@ -54,7 +62,7 @@ def new_qubits(n: int, formalism: Formalism = Formalism.DENSITY) -> list[Qubit]:
 
 
 def _fresh(qubit: Qubit, formalism: Formalism, bit: int) -> Qubit:
-    state = basis_state(formalism, bit)
+    state = BASIS[formalism](bit)
     state.owners.append(qubit)
     qubit.state = state
     qubit.at = 0
@@ -125,11 +133,11 @@ def operate(operator: Operator, *qubits: Qubit) -> None:
     """
     state, at = _together(qubits, operator.qubits, operator.name)
     if not state.takes(operator):
-        state = _promote(state)
+        state = _promote(state, operator.name)
     state.apply(operator, at)
 
 
-def noise(channel: Channel | PauliChannel, *qubits: Qubit, rng: np.random.Generator) -> None:
+def noise(channel: Noise, *qubits: Qubit, rng: np.random.Generator) -> None:
     """Apply noise to qubits: exactly to mixed states, drawn with `rng` on pure ones.
 
     Raises
@@ -139,7 +147,7 @@ def noise(channel: Channel | PauliChannel, *qubits: Qubit, rng: np.random.Genera
     """
     state, at = _together(qubits, channel.qubits, channel.name)
     if not state.takes(channel):
-        state = _promote(state)
+        state = _promote(state, channel.name)
     state.channel(channel, at, rng=rng)
 
 
@@ -198,9 +206,10 @@ def bell_measurement(a: Qubit, b: Qubit, *, rng: np.random.Generator) -> int:
     1.0
     """
     left, right = _state(a), _state(b)
-    if left is not right and left.size == 2 and right.size == 2:
-        if isinstance(left, DensityState) and isinstance(right, DensityState):
-            outcome, joint = density_states.swapped(left, a.at, right, b.at, rng=rng)
+    if left is not right and left.size == right.size == 2 and left.formalism is right.formalism:
+        swapped = _SWAPS.get(left.formalism)
+        if swapped is not None:
+            outcome, joint = swapped(left, a.at, right, b.at, rng=rng)
             return _settle(a, b, outcome, joint)
     operate(CNOT, a, b)
     operate(H, a)
@@ -358,8 +367,8 @@ def _replace(old: State, new: State) -> State:
     return new
 
 
-def _promote(state: State) -> State:
-    return _replace(state, promoted(state))
+def _promote(state: State, name: str) -> State:
+    return _replace(state, promoted(state, name))
 
 
 def _remove(qubit: Qubit, state: State) -> None:

@@ -1,14 +1,13 @@
 """What every kind of quantum state can do."""
 
 import enum
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from restudy.qnet.states.channels import Channel, PauliChannel
+from restudy.qnet.errors import QnetError
+from restudy.qnet.states.channels import Noise
 from restudy.qnet.states.gates import Operator
-
-Noise: TypeAlias = Channel | PauliChannel
 
 
 class Formalism(enum.Enum):
@@ -21,7 +20,6 @@ class Formalism(enum.Enum):
     BELL = "Bell-diagonal pair"
 
 
-@runtime_checkable
 class State(Protocol):
     """The state of `size` qubits, at positions 0 to size - 1; changed in place.
 
@@ -31,8 +29,12 @@ class State(Protocol):
     measurement, so that the same generator gives the same trajectory in every formalism.
     """
 
-    formalism: Formalism
     owners: list[Any]
+
+    @property
+    def formalism(self) -> Formalism:
+        """How it is written."""
+        ...
 
     @property
     def size(self) -> int:
@@ -63,9 +65,28 @@ class State(Protocol):
         """Return the reduced density matrix of k positions, in that order, (2**k, 2**k)."""
         ...
 
-    def joined(self, other: "State") -> "State":
+    def joined(self, other: Self) -> Self:
         """Return the joint state with a state of the same formalism, whose qubits come last.
 
         Neither of the two may be used afterwards, except that the result may be `self`.
         """
         ...
+
+
+def forget(state: State, at: int, rng: np.random.Generator | None) -> None:
+    """Remove a qubit of a pure state, as if it were measured and nobody looked.
+
+    Raises
+    ------
+    QnetError
+        If the qubit is entangled with others and there is no `rng`.
+    """
+    if rng is None:
+        alone = state.density((at,))
+        if np.vdot(alone, alone).real < 1 - 1e-9:
+            raise QnetError(
+                f"a qubit that is discarded is entangled with others in a {state.formalism.value}, "
+                "so that what they are left in is drawn: give rng, or convert to DENSITY first."
+            )
+        rng = np.random.default_rng(0)  # a product state: the outcome changes nothing elsewhere
+    state.measure(at, rng=rng)
