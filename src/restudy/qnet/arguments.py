@@ -53,6 +53,13 @@ def whole(name: str, value: int, *, least: int = 0) -> int:
     raise QnetError(f"{name} is {value!r}; give a whole number of at least {least}.")
 
 
+def generator(rng: np.random.Generator) -> np.random.Generator:
+    """Return a generator of random numbers, or raise `QnetError`."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    raise QnetError(f"rng is {rng!r}; give a generator, as numpy.random.default_rng(seed) makes.")
+
+
 def bell_weights(name: str, value: object) -> np.ndarray:
     """Return the four weights of a Bell-diagonal pair, (4,) float64, or raise `QnetError`.
 

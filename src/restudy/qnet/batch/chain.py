@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restudy.qnet.arguments import bell_weights, chance, positive, probability, real, whole
+from restudy.qnet.arguments import (
+    bell_weights,
+    chance,
+    generator,
+    positive,
+    probability,
+    real,
+    whole,
+)
 from restudy.qnet.errors import QnetError
 
 PERFECT = (1.0, 0.0, 0.0, 0.0)
@@ -152,7 +160,7 @@ def draw_attempts(chain: Chain, runs: int, *, rng: np.random.Generator) -> np.nd
     Raises
     ------
     QnetError
-        If `runs` is not a whole number.
+        If `runs` is not a whole number, or `rng` no generator.
 
     Examples
     --------
@@ -161,7 +169,7 @@ def draw_attempts(chain: Chain, runs: int, *, rng: np.random.Generator) -> np.nd
     [[1.0, 1.0], [1.0, 1.0]]
     """
     shape = (whole("runs", runs), len(chain.links))
-    return 1.0 + np.floor(rng.standard_exponential(shape) * attempt_scale(chain))
+    return 1.0 + np.floor(generator(rng).standard_exponential(shape) * attempt_scale(chain))
 
 
 def attempt_scale(chain: Chain) -> np.ndarray:
