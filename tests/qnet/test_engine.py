@@ -532,3 +532,14 @@ def test_the_timeline_is_listed_in_order() -> None:
     assert names[0] == (2.0, "print")
     assert names[1][0] == 4.0
     assert names[1][1].endswith("sleeper")
+
+
+def test_step_by_step() -> None:
+    sim, log = Simulation(), []
+    for k in range(3):
+        sim.schedule(log.append, k, delay=float(k))
+    sim.cancel(2)
+    steps = [sim.step(), sim.step()]
+    assert [step.time for step in steps if step is not None] == [0.0, 2.0]
+    assert (log, sim.now, sim.step()) == ([0, 2], 2.0, None)
+    assert (sim.statistics.callbacks, sim.statistics.cancelled) == (2, 1)

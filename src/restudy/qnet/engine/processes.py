@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from restudy.qnet.engine.events import PENDING, Event
@@ -44,7 +45,7 @@ class Process(Event):
     __slots__ = ("_generator", "_send", "_target", "_wake", "name")
 
     def __init__(self, sim: Simulation, generator: Body) -> None:
-        if not isinstance(generator, Generator):
+        if not isinstance(generator, GeneratorType):
             raise QnetError(
                 f"a process needs a generator, not the {type(generator).__name__} {generator!r}: "
                 "call the function, which has to contain a yield."
@@ -108,7 +109,7 @@ class Process(Event):
             self.sim.schedule(self._call, self._value)
             return
         try:
-            target.callbacks.append(self._wake)  # type: ignore[union-attr, arg-type]
+            target.callbacks.append(self._wake)
             self._target = target
         except AttributeError:  # it has fired, or is none
             self._wait(target)

@@ -277,6 +277,29 @@ class Simulation:
             return until.value
         return None
 
+    def step(self) -> Pending | None:
+        """Call what is next on the timeline, and return what it was; None if nothing is left.
+
+        Examples
+        --------
+        >>> sim = Simulation()
+        >>> _ = sim.schedule(print, "hello", delay=2.0)
+        >>> sim.step().time
+        hello
+        2.0
+        """
+        while self._heap:
+            time, priority, number, callback, args = heapq.heappop(self._heap)
+            if number in self._cancelled:
+                self._cancelled.remove(number)
+                self._dropped += 1
+                continue
+            self.now = time
+            pending = Pending(time, priority, _described(callback, args))
+            callback(*args)
+            return pending
+        return None
+
     def stop(self) -> None:
         """Make ``run`` return after the callback that is running."""
         self.schedule(self._halt, False, priority=-_INFINITY)
@@ -358,4 +381,6 @@ def _described(callback: Callable[..., Any], args: tuple[Any, ...]) -> str:
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, Process):
         return f"the process {owner.name}"
-    return getattr(callback, "__qualname__", None) or repr(callback)
+    name = getattr(owner, "name", None)
+    what = getattr(callback, "__qualname__", None) or repr(callback)
+    return f"{what} of {name}" if name else what

@@ -1,0 +1,1 @@
+"""Components: ports, channels, memories, processors, sources, detectors, nodes, networks."""

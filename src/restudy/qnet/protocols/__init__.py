@@ -1,0 +1,1 @@
+"""Protocols: what nodes do, as generators."""
