@@ -142,8 +142,6 @@ class QuantumProcessor(QuantumMemory):
         """End the program that runs, if one does; its event fails if somebody waits for it."""
         if self._program is None:
             return
-        for handle in self._handles:
-            self.sim.cancel(handle)
         self._program.close()
         self._end()
         if self._done.callbacks:
@@ -171,6 +169,8 @@ class QuantumProcessor(QuantumMemory):
 
     def _end(self) -> None:
         self._program = None
+        for handle in self._handles:
+            self.sim.cancel(handle)
         self._handles.clear()
         for position in self.positions:
             position.busy = False
@@ -240,8 +240,6 @@ class QuantumProcessor(QuantumMemory):
             outcome = self._act(step, physical, positions)
         except Exception as error:
             error.add_note(f"in a program on {self.name} at {self.sim.now} ns")
-            for handle in self._handles:
-                self.sim.cancel(handle)
             self._end()
             self._done.fail(error)
             return

@@ -8,6 +8,7 @@ corrects when it has heard from all.
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -131,7 +132,7 @@ class RepeaterChain:
             network.node(str(k), QuantumProcessor(sim, f"{k}.processor", 2, instructions, memory))
             for k in range(p.nodes)
         ]
-        for left, right in zip(nodes, nodes[1:], strict=False):
+        for left, right in pairwise(nodes):
             link = network.entangling(
                 left, right, make=make, length_km=p.spacing_km, delay=delay, noise=fibre
             )

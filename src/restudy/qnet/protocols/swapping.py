@@ -19,6 +19,8 @@ def swap(
 ) -> Body:
     """Swap as soon as both positions hold a qubit, and report the outcome: SWAP-ASAP.
 
+    Returns the outcome.
+
     Parameters
     ----------
     node
@@ -28,11 +30,7 @@ def swap(
     positions
         Of the halves of the two pairs.
     measure
-        The program: one instruction, or `bell_measurement_by_gates`.
-
-    Returns
-    -------
-        The outcome.
+        Returns the program: one instruction, or `bell_measurement_by_gates`.
     """
     processor = node.processor
     left, right = positions
@@ -45,7 +43,8 @@ def swap(
 def correct(node: Node, reports: Sequence[Port], *, at: int = 0) -> Body:
     """Wait for a qubit and for the outcomes of all swaps, and apply the Pauli that they ask for.
 
-    The product of Paulis is, up to phase, the bitwise exclusive or of their numbers.
+    The product of Paulis is, up to phase, the bitwise exclusive or of their numbers. Returns the
+    Pauli.
 
     Parameters
     ----------
@@ -55,10 +54,6 @@ def correct(node: Node, reports: Sequence[Port], *, at: int = 0) -> Body:
         Where an outcome arrives from each swap.
     at
         Position of the qubit.
-
-    Returns
-    -------
-        The Pauli.
     """
     processor = node.processor
     yield processor.filled(at)
