@@ -97,6 +97,12 @@ def simulate(chain: Chain, runs: int, *, rng: np.random.Generator) -> Deliveries
     return Deliveries(*_draw(source, n, attempt_scale(chain), _numbers(chain)))
 
 
+def samples(chain: Chain, runs: int, *, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return duration, ns, and fidelity of random runs: an experiment for `restudy.qnet.sweeps`."""
+    found = simulate(chain, runs, rng=rng)
+    return {"duration_ns": found.duration_ns, "fidelity": found.fidelity}
+
+
 class _Numbers(NamedTuple):
     """What the kernels need of a chain; rates are per ns."""
 
