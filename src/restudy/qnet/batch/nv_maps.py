@@ -118,7 +118,8 @@ def nv_maps(parameters: NVParameters, length_km: float) -> NVMaps:
         message_ns=link.message_ns,
         heralded=np.ascontiguousarray(heralded),
         kept=1 - 2 * link.storage_dephasing,
-        rates=1 / np.array([[p.electron_t1_ns, p.electron_t2_ns], [p.carbon_t1_ns, p.carbon_t2_ns]]),
+        rates=1
+        / np.array([[p.electron_t1_ns, p.electron_t2_ns], [p.carbon_t1_ns, p.carbon_t2_ns]]),
         store=stored.maps[0],
         retrieve=fetched.maps[0],
         swap=swapped.maps.reshape(4, 4, 4),

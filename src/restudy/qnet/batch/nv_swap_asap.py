@@ -162,8 +162,8 @@ def _swap_all(
         correction ^= swap_pairs(
             pairs[left], pairs[right], maps, electron_is_left, streams, run, which
         )
+        ends[first] = -1
         for node in range(first + 1, nodes):
             if ends[node] == right:
                 ends[node] = left
-                break
     return correction

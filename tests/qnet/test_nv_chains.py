@@ -1,0 +1,512 @@
+"""Batch executors of NV chains against gate-by-gate density matrices and an explicit event list."""
+
+import dataclasses
+import heapq
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from restudy.qnet.batch import nv_nested, nv_swap_asap
+from restudy.qnet.batch.nv_maps import nv_maps
+from restudy.qnet.batch.streams import new_streams
+from restudy.qnet.errors import QnetError
+from restudy.qnet.hardware import nv_circuits
+from restudy.qnet.hardware.instructions import duration_ns
+from restudy.qnet.hardware.nv_link import direct_pair, nv_link
+from restudy.qnet.hardware.nv_parameters import NEAR_TERM, NVParameters, improved, noiseless
+from restudy.qnet.states.gates import PAULIS, H
+
+PSI = np.array([0, 1, 1, 0]) / np.sqrt(2)
+IDEAL = dataclasses.replace(
+    noiseless(NVParameters()),
+    p_double_excitation=0.0,
+    phase_sigma_rad=0.0,
+    visibility=1.0,
+    p_dark=0.0,
+    bright_state=1e-5,
+    p_detection=1e-3,
+    storage_attempts=1e300,
+)
+FORGETFUL = dataclasses.replace(  # spins that relax within the runs: nothing is nearly Pauli noise
+    improved(NEAR_TERM, 10),
+    electron_t1_ns=3e8,
+    electron_t2_ns=2e8,
+    carbon_t1_ns=6e8,
+    carbon_t2_ns=1e9,
+    storage_attempts=3e4,
+)
+
+
+def stream_of(state):
+    """SplitMix64 in Python's whole numbers."""
+    mask = 2**64 - 1
+    state = int(state)
+    while True:
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        yield ((z ^ (z >> 31)) >> 11) / 2**53
+
+
+class Spins:
+    """Density matrices of groups of spins (node, position); every operation is done at once."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        self.group = {}  # spin: [density matrix as a tensor of 2n axes, spins]
+        self.touched = {}
+
+    def put(self, rho, spins, now):
+        group = [rho.reshape((2,) * (2 * len(spins))), list(spins)]
+        for spin in spins:
+            assert spin not in self.group
+            self.group[spin] = group
+            self.touched[spin] = now
+
+    def join(self, spins):
+        groups = list({id(self.group[s]): self.group[s] for s in spins}.values())
+        rho, members = groups[0]
+        for other, more in groups[1:]:
+            n, m = len(members), len(more)
+            rho = np.multiply.outer(rho, other)
+            rows = [*range(n), *range(2 * n, 2 * n + m)]
+            columns = [*range(n, 2 * n), *range(2 * n + m, 2 * n + 2 * m)]
+            rho = rho.transpose(rows + columns)
+            members = members + more
+        group = [rho, members]
+        for spin in members:
+            self.group[spin] = group
+        return group
+
+    def applied(self, kraus, spins):
+        rho, members = self.join(spins)
+        n, k = len(members), len(spins)
+        at = [members.index(s) for s in spins]
+        total = np.zeros_like(rho, dtype=complex)
+        for one in kraus:
+            tensor = one.reshape((2,) * (2 * k))
+            part = np.moveaxis(np.tensordot(tensor, rho, (range(k, 2 * k), at)), range(k), at)
+            to = [n + a for a in at]
+            part = np.tensordot(tensor.conj(), part, (range(k, 2 * k), to))
+            total += np.moveaxis(part, range(k), to)
+        return total
+
+    def apply(self, kraus, spins):
+        self.join(spins)[0] = self.applied(kraus, spins)
+
+    def trace(self, rho):
+        size = math.isqrt(rho.size)
+        return np.trace(rho.reshape(size, size)).real
+
+    def measure(self, outcomes, spins, u):
+        after = [self.applied(kraus, spins) for kraus in outcomes]
+        chances = [self.trace(rho) for rho in after]
+        m = int(u >= chances[0] / sum(chances))
+        self.join(spins)[0] = after[m] / chances[m]
+        return m
+
+    def forget(self, spin):
+        rho, members = self.group.pop(spin)
+        at = members.index(spin)
+        rest = [s for s in members if s != spin]
+        group = [np.trace(rho, axis1=at, axis2=at + len(members)), rest]
+        for other in rest:
+            self.group[other] = group
+
+    def idle(self, spin, now):
+        name = "carbon" if spin[1] else "electron"
+        t1 = getattr(self.parameters, f"{name}_t1_ns")
+        t2 = getattr(self.parameters, f"{name}_t2_ns")
+        dt = now - self.touched[spin]
+        assert dt >= 0
+        p = 1 - math.exp(-dt / t1)
+        self.apply([np.diag([1, math.sqrt(1 - p)]), np.array([[0, math.sqrt(p)], [0, 0]])], [spin])
+        self.dephase(spin, (1 - math.exp(-dt / t2) * math.exp(dt / (2 * t1))) / 2)
+        self.touched[spin] = now
+
+    def dephase(self, spin, p):
+        kraus = [math.sqrt(1 - p) * np.eye(2), math.sqrt(p) * np.diag([1, -1])]
+        self.apply(kraus, [spin])
+
+    def run(self, program, spins, now, draw):
+        """Run a program gate by gate; return the outcomes and when it is done."""
+        outcomes = []
+        for step in program:
+            for one in sorted(step, key=lambda one: one.duration_ns):
+                at = [spins[position] for position in one.at]
+                for spin in at:
+                    self.idle(spin, now + one.duration_ns)
+                if len(one.outcomes) == 1:
+                    self.apply(one.outcomes[0], at)
+                else:
+                    outcomes.append(self.measure(one.outcomes, at, next(draw)))
+            now += max(one.duration_ns for one in step)
+        for spin in spins:
+            self.idle(spin, now)
+        return outcomes, now
+
+
+SWAP_PAULI = {(-1, 1): 2, (1, -1): 0, (1, 1): 1, (-1, -1): 3}  # (XX, ZZ) to Pauli: to psi+
+
+
+class Chain:
+    """What both protocols share: an event list, the nodes' spins, messages, pairs."""
+
+    def __init__(self, parameters, length_km, nodes, streams):
+        self.parameters, self.nodes = parameters, nodes
+        self.link = nv_link(parameters, length_km)
+        draws = [stream_of(one) for one in streams]
+        self.link_draw, self.node_draw = draws[: nodes - 1], draws[nodes - 1 :]
+        self.spins = Spins(parameters)
+        self.frame, self.remote, self.distilled, self.born = {}, {}, {}, {}
+        self.partner = {}  # the spin that a spin shares a pair with
+        self.now, self.order, self.events = 0.0, itertools.count(), []
+        self.made = 0
+        self.finished = None
+
+    def at(self, time, call, *values):
+        heapq.heappush(self.events, (time, next(self.order), call, values))
+
+    def start(self, process):
+        """Run a generator that yields a time to wait for, or a list to be called from."""
+
+        def go(value=None):
+            try:
+                wanted = process.send(value)
+            except StopIteration:
+                return
+            if isinstance(wanted, float):
+                self.at(wanted, go)
+            else:
+                wanted.append(go)
+
+        self.at(0.0, go)
+
+    def run(self):
+        while self.finished is None:
+            self.now, _, call, values = heapq.heappop(self.events)
+            call(*values)
+
+    def program(self, name):
+        return getattr(nv_circuits, name)(self.parameters)
+
+    def move(self, node, source, target, now):
+        old, new = (node, source), (node, target)
+        self.spins.put(np.diag([1.0, 0.0]), [new], now)
+        electron, carbon = (old, new) if source == 0 else (new, old)
+        name = "store" if source == 0 else "retrieve"
+        _, now = self.spins.run(self.program(name), [electron, carbon], now, None)
+        self.spins.forget(old)
+        for table in (self.frame, self.remote, self.distilled, self.born, self.partner):
+            table[new] = table.pop(old)
+        self.partner[self.partner[new]] = new
+        return now
+
+    def free_electron(self, node, now):
+        if (node, 0) not in self.remote:
+            return now
+        carbon = next(c for c in itertools.count(1) if (node, c) not in self.remote)
+        return self.move(node, 0, carbon, now)
+
+    def attempts(self, left):
+        u = next(self.link_draw[left])
+        return 1 + math.floor(math.log1p(-u) / math.log1p(-self.link.pair.p_success))
+
+    def make_pair(self, left, attempts):
+        """Put the state on the electrons (k - 1) attempts after the start, one before now."""
+        minus = next(self.link_draw[left]) >= 0.5
+        rho = self.link.pair.density(-1 if minus else 1)
+        ends = [(left, 0), (left + 1, 0)]
+        self.spins.put(rho, ends, self.now - self.link.attempt_ns)
+        for side, spin in enumerate(ends):
+            self.spins.idle(spin, self.now)
+            self.frame[spin] = 3 * minus * side
+            self.remote[spin] = left + 1 - side
+            self.distilled[spin] = False
+            self.born[spin] = next(self.order)
+            self.partner[spin] = ends[1 - side]
+        self.born[ends[1]] = self.born[ends[0]]
+        p = (1 - (1 - 2 * self.link.storage_dephasing) ** attempts) / 2
+        for spin in self.remote:
+            if spin[0] in (left, left + 1) and spin[1] > 0:
+                self.spins.dephase(spin, p)
+        self.made += 1
+
+    def swap(self, node, left, right, now):
+        """Swap the pairs of two spins of a node; return their other ends and when it is done."""
+        electron, carbon = (left, right) if left[1] == 0 else (right, left)
+        assert electron[1] == 0
+        assert carbon[1] > 0
+        for spin in (electron, carbon):
+            self.spins.idle(spin, now)
+        draw = self.node_draw[node]
+        outcomes, now = self.spins.run(self.program("swap"), [electron, carbon], now, draw)
+        first, second = (1 - 2 * m for m in outcomes)
+        correction = SWAP_PAULI[-first * second, second]
+        a, b = self.partner[left], self.partner[right]
+        self.frame[b] ^= self.frame[left] ^ self.frame[right] ^ correction
+        self.partner[a], self.partner[b] = b, a
+        self.born[a] = self.born[b] = next(self.order)
+        self.drop(electron)
+        self.drop(carbon)
+        return a, b, now
+
+    def drop(self, spin):
+        self.spins.forget(spin)
+        for table in (self.frame, self.remote, self.distilled, self.born, self.partner):
+            del table[spin]
+
+    def fidelity(self):
+        a = next(s for s in self.remote if s[0] == 0)
+        b = self.partner[a]
+        assert b[0] == self.nodes - 1
+        for spin in (a, b):
+            self.spins.idle(spin, self.now)
+            if spin[1]:
+                self.spins.apply([H.matrix], [spin])
+            self.spins.apply([PAULIS[self.frame[spin]].matrix], [spin])
+        rho, members = self.spins.group[a]
+        assert sorted(members) == sorted([a, b])
+        return (PSI @ rho.reshape(4, 4) @ PSI).real
+
+
+class SwapAsap(Chain):
+    """Nodes are counted from 0 here: those that the paper calls even are odd."""
+
+    def __init__(self, *values):
+        super().__init__(*values)
+        self.inbox = {node: [] for node in range(self.nodes)}
+        self.waiting = {node: [] for node in range(self.nodes)}
+        self.heard = {0: 0, self.nodes - 1: 0}
+        for node in range(self.nodes):
+            self.start(self.asks(node) if node % 2 else self.answers(node))
+
+    def deliver(self, node, message):
+        self.inbox[node].append(message)
+        self.wake(self.waiting[node])
+
+    def wake(self, waiting):
+        sleepers, waiting[:] = list(waiting), []
+        for go in sleepers:
+            go()
+
+    def receive(self, node):
+        while not self.inbox[node]:
+            yield self.waiting[node]
+        return self.inbox[node].pop(0)
+
+    def asks(self, node):
+        for other in (node - 1, node + 1):
+            if other == self.nodes:
+                continue
+            yield self.free_electron(node, self.now)
+            self.at(self.now + self.link.message_ns, self.deliver, other, (node, done := []))
+            yield from self.receive(node)
+            attempts = self.attempts(min(node, other))
+            yield self.now + attempts * self.link.attempt_ns
+            self.make_pair(min(node, other), attempts)
+            self.at(self.now, self.wake, done)
+        yield from self.ends(node)
+
+    def answers(self, node):
+        for _ in range((node > 0) + (node < self.nodes - 1)):
+            other, done = yield from self.receive(node)
+            yield self.free_electron(node, self.now)
+            self.at(self.now + self.link.message_ns, self.deliver, other, "confirmed")
+            yield done
+        yield from self.ends(node)
+
+    def ends(self, node):
+        last = self.nodes - 1
+        if 0 < node < last:
+            spins = [s for s in self.remote if s[0] == node]
+            left = next(s for s in spins if self.partner_side(s) < 0)
+            right = next(s for s in spins if s != left)
+            _, _, done = self.swap(node, left, right, self.now)
+            yield done
+            for end in (0, last):
+                self.at(self.now + abs(end - node) * self.link.message_ns, self.hear, end)
+        elif self.nodes == 2:
+            self.finished = self.now
+
+    def partner_side(self, spin):
+        return self.partner[spin][0] - spin[0]
+
+    def hear(self, end):
+        self.heard[end] += 1
+        if sum(self.heard.values()) == 2 * (self.nodes - 2):
+            self.finished = self.now
+
+
+class Nested(Chain):
+    """The six checks."""
+
+    def __init__(self, *values):
+        super().__init__(*values)
+        self.requests = {node: [] for node in range(self.nodes)}
+        self.idle_nodes = {node: [] for node in range(self.nodes)}
+        for node in range(self.nodes):
+            self.start(self.node(node))
+
+    def wake(self, waiting):
+        sleepers, waiting[:] = list(waiting), []
+        for go in sleepers:
+            go()
+
+    def told(self, node, born, other):
+        spin = next(s for s, b in self.born.items() if s[0] == node and b == born)
+        self.remote[spin], self.distilled[spin] = other, False
+        if {spin[0], other} == {0, self.nodes - 1}:
+            self.finished = self.now
+        self.wake(self.idle_nodes[spin[0]])
+
+    def requested(self, node, request):
+        self.requests[node].append(request)
+        self.wake(self.idle_nodes[node])
+
+    def with_node(self, node, other, distilled):
+        found = [s for s, r in self.remote.items() if s[0] == node and r == other]
+        return sorted((s for s in found if self.distilled[s] == distilled), key=self.born.get)
+
+    def wants(self, node, other):
+        side = [s for s, r in self.remote.items() if s[0] == node and (r > node) == (other > node)]
+        remotes = [self.remote[s] for s in side]
+        return not any(self.distilled[s] for s in side) and len(set(remotes)) == len(remotes)
+
+    def node(self, node):
+        span = node & -node
+        inner = 0 < node < self.nodes - 1
+        while True:
+            left = self.with_node(node, node - span, True) if inner else []
+            right = self.with_node(node, node + span, True) if inner else []
+            neighbours = (node - span, node + span) if inner else ()
+            two = [o for o in neighbours if len(self.with_node(node, o, False)) >= 2]
+            asked = [r for r in self.requests[node] if r[1] or self.wants(node, r[0])]
+            lacking = [o for o in neighbours if not self.with_node(node, o, True)]
+            if left and right:
+                yield from self.swaps(node, left[0], right[0])
+            elif two:
+                yield from self.distils(node, two[0])
+            elif asked:
+                self.requests[node].remove(asked[0])
+                yield from self.answers(node, *asked[0])
+            elif span == 1 and lacking:
+                yield from self.makes(node, lacking[0])
+            else:
+                yield self.idle_nodes[node]
+
+    def swaps(self, node, left, right):
+        now = self.now
+        if left[1] and right[1]:
+            now = self.free_electron(node, now)
+            now = self.move(node, left[1], 0, now)
+            left = (node, 0)
+        a, b, now = self.swap(node, left, right, now)
+        born = self.born[a]
+        yield now
+        for end, other in ((a[0], b[0]), (b[0], a[0])):
+            travel = abs(end - node) * self.link.message_ns
+            self.at(self.now + travel, self.told, end, born, other)
+
+    def makes(self, node, other):
+        yield self.free_electron(node, self.now)
+        ready, done = [], []
+        travel = self.link.message_ns
+        self.at(self.now + travel, self.requested, other, (node, None, ready, done))
+        yield ready
+        attempts = self.attempts(min(node, other))
+        yield self.now + attempts * self.link.attempt_ns
+        self.make_pair(min(node, other), attempts)
+        self.at(self.now, self.wake, done)
+
+    def answers(self, node, other, spent, ready, done):
+        if spent is None:
+            yield self.free_electron(node, self.now)
+        else:
+            yield self.prepare(node, self.partner[spent[0]], self.now)
+        self.at(self.now + abs(other - node) * self.link.message_ns, self.wake, ready)
+        yield done
+
+    def prepare(self, node, spent, now):
+        if spent[1]:
+            now = self.free_electron(node, now)
+            now = self.move(node, spent[1], 0, now)
+        return now
+
+    def distils(self, node, other):
+        kept, spent = self.with_node(node, other, False)[:2]
+        born = self.born[kept]
+        yield self.prepare(node, spent, self.now)
+        ready, done = [], []
+        travel = abs(other - node) * self.link.message_ns
+        self.at(self.now + travel, self.requested, other, (node, [(node, 0)], ready, done))
+        yield ready
+        kept = next(s for s, b in self.born.items() if s[0] == node and b == born)
+        begun, outcomes, pair = self.now, [], [kept, self.partner[kept]]
+        program = self.program("distill")
+        for carbon in pair:
+            electron = (carbon[0], 0)
+            assert electron in self.remote
+            begun_gates = begun + self.parameters.electron_gate_ns
+            self.spins.idle(electron, begun_gates)
+            turned = self.frame[carbon] ^ self.frame[electron]
+            self.spins.apply([PAULIS[turned].matrix], [electron])
+            draw = self.node_draw[carbon[0]]
+            found, end = self.spins.run(program, [electron, carbon], begun_gates, draw)
+            outcomes += found
+        yield end + travel
+        for carbon in pair:
+            self.drop((carbon[0], 0))
+        if outcomes[0] != outcomes[1] or (abs(other - node) == 1 and outcomes[0] == 1):
+            for carbon in pair:
+                self.drop(carbon)
+        else:
+            low, high = sorted(pair)
+            differs = (self.frame[low] in (1, 2)) != (self.frame[high] in (1, 2))
+            self.frame[low], self.frame[high] = 0, 2 * differs
+            for carbon in pair:
+                self.distilled[carbon] = True
+        self.at(self.now, self.wake, done)
+
+
+CASES = [
+    (improved(NEAR_TERM, 3), 300),
+    (improved(NEAR_TERM, 25), 300),
+    (FORGETFUL, 200),
+    (NEAR_TERM, 40),
+]
+
+
+def compare(slow_kind, fast_module, parameters, total_km, nodes, runs, seed):
+    length = total_km / (nodes - 1)
+    streams = new_streams(runs, 2 * nodes - 1, rng=np.random.default_rng(seed))
+    slow = []
+    for row in streams:
+        chain = slow_kind(parameters, length, nodes, row)
+        chain.run()
+        slow.append((chain.fidelity(), chain.finished, chain.made))
+    fast = fast_module.replay(nv_maps(parameters, length), nodes, streams.copy())
+    fidelity, duration, made = np.array(slow).T
+    np.testing.assert_array_equal(fast.links, made)
+    np.testing.assert_allclose(fast.duration_ns, duration, rtol=1e-12)
+    np.testing.assert_allclose(fast.fidelity, fidelity, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("parameters", "total_km"), CASES)
+@pytest.mark.parametrize("nodes", [2, 3, 4, 5, 6, 9])
+def test_swap_asap_equals_gates_and_events(parameters, total_km, nodes):
+    compare(SwapAsap, nv_swap_asap, parameters, total_km, nodes, 6, seed=nodes)
+
+
+@pytest.mark.parametrize(("parameters", "total_km"), CASES)
+@pytest.mark.parametrize(("nodes", "runs"), [(3, 8), (5, 2)])
+def test_nested_equals_gates_and_events(parameters, total_km, nodes, runs):
+    compare(Nested, nv_nested, parameters, total_km, nodes, runs, seed=10 * nodes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("parameters", "total_km"), CASES[1:3])
+def test_nested_of_nine_nodes_equals_gates_and_events(parameters, total_km):
+    compare(Nested, nv_nested, parameters, total_km, 9, 1, seed=3)
