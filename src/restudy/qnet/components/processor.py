@@ -176,6 +176,11 @@ class QuantumProcessor(QuantumMemory):
             position.busy = False
 
     def _begin_block(self, steps: Sequence[Step]) -> None:
+        if not (isinstance(steps, Sequence) and all(isinstance(step, Step) for step in steps)):
+            raise QnetError(
+                f"a program on {self.name} yielded {steps!r} at {self.sim.now} ns: yield a Step, "
+                "or several."
+            )
         used = [at for step in steps for at in step.at]
         if not used or len(set(used)) < len(used):
             raise QnetError(

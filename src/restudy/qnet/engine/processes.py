@@ -83,10 +83,7 @@ class Process(Event):
             f"the process {self.name} was stopped at {self.sim.now} ns and will not end: do not "
             "wait for it."
         )
-        if self.callbacks:
-            self.sim.schedule(self._call, self._value)
-        else:
-            self.callbacks = None
+        self._tell()
 
     def _resume(self, event: Event) -> None:
         """Go on to the next ``yield``."""
@@ -100,7 +97,7 @@ class Process(Event):
                 target = self._generator.throw(event.error)
         except StopIteration as end:
             self._end(end.value)
-            self.sim.schedule(self._call, self._value)
+            self._tell()
             return
         except Exception as error:
             error.add_note(f"in the process {self.name} at {self.sim.now} ns")
@@ -133,6 +130,13 @@ class Process(Event):
     def _end(self, value: Any) -> None:
         self._value = value
         self._wake = None  # no cycle is left for the garbage collector
+
+    def _tell(self) -> None:
+        """Let those who wait go on, in turn; no turn is needed if nobody does."""
+        if self.callbacks:
+            self.sim.schedule(self._call, self._value)
+        else:
+            self.callbacks = None
 
     def __repr__(self) -> str:
         """Name and state."""
