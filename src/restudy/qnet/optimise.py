@@ -149,6 +149,8 @@ def optimise(
     >>> bool(0 <= found.cost / best - 1 < 1e-3)
     True
     """
+    if not bounds:
+        raise QnetError("bounds are {}; give at least one parameter with its least and greatest.")
     low, high = np.array([_interval(name, *at) for name, at in bounds.items()]).T
     if not np.isfinite([low, high]).all():
         raise QnetError(f"bounds are {dict(bounds)}; give finite ones.")
