@@ -189,14 +189,39 @@ def _doubled(level: Level, s: float, decay: float) -> Level:
     larger = u * (2.0 * before + u)
     stored = signal.lfilter([0.0, decay], [1.0, -decay], v)  # sum of v(t') decay^(t - t'), t' < t
     swapped = v * (2.0 * stored + v)
-    if s == 1.0:
-        return Level(larger, swapped)
-    steps = len(u)
+    waiting, weighted = repeated(s * np.stack([larger, swapped]), (1.0 - s) * larger)
+    return Level(waiting, weighted)
+
+
+def repeated(last: np.ndarray, failed: np.ndarray) -> np.ndarray:
+    r"""Distribution of the total time of rounds until one succeeds.
+
+    .. math:: G(z) = \frac{V(z)}{1 - M(z)}
+
+    Parameters
+    ----------
+    last : numpy.ndarray of float64, shape (quantities, steps + 1)
+        V: probability that a round takes t steps and succeeds, and the same weighted.
+    failed : numpy.ndarray of float64, shape (steps + 1,)
+        M: probability that a round takes t steps and fails.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (quantities, steps + 1)
+        G: probability that all rounds together take t steps, and the same weighted.
+
+    Examples
+    --------
+    >>> step = np.array([0.0, 1.0, 0.0, 0.0])  # a round takes one step and succeeds half the time
+    >>> repeated(0.5 * step[None], 0.5 * step).round(12).tolist()
+    [[0.0, 0.5, 0.25, 0.125]]
+    """
+    if not failed.any():
+        return last
+    steps = len(failed)
     size = fft.next_fast_len(4 * steps, real=True)
     damping = _ALIAS ** (np.arange(steps) / size)
-    F = fft.rfft(larger * damping, size)
-    V = fft.rfft(swapped * damping, size)
-    rounds = s / (1.0 - (1.0 - s) * F)
-    both = fft.irfft(np.stack([F * rounds, V * rounds]), size)[:, :steps] / damping
-    both[:, 0] = 0.0  # at least one step
-    return Level(both[0], both[1])
+    rounds = 1.0 - fft.rfft(failed * damping, size)
+    total = fft.irfft(fft.rfft(last * damping, size) / rounds, size)[:, :steps] / damping
+    total[:, 0] = 0.0  # at least one step
+    return total
