@@ -143,7 +143,7 @@ def _as_bell(state: State) -> BellPair:
 
 def _as_graph(state: State) -> GraphState:
     if isinstance(state, StabilizerState):
-        return graph_of(state.rows[1].copy(), state.size)
+        return graph_of(state.rows.copy(), state.size)
     n = state.size
     if n > _LARGEST_SEARCH:
         raise QnetError(
@@ -161,26 +161,27 @@ def _as_graph(state: State) -> GraphState:
             generators.append((p, mean < 0))
     if len(generators) < n:
         raise QnetError("the state is no pure stabilizer state; use KET or DENSITY.")
-    digits = np.array([[p >> 2 * (n - 1 - j) & 3 for j in range(n)] for p, _ in generators])
-    rows = tableau.packed(digits, np.array([minus for _, minus in generators]))
-    return graph_of(rows, n)
+    digits = [[p >> 2 * (n - 1 - j) & 3 for j in range(n)] for p, _ in generators]
+    minus = [sign for _, sign in generators]
+    unused = np.zeros((n, n), np.int64)  # destabilizers
+    return graph_of(tableau.packed(np.array([unused, digits]), np.array([unused[0], minus])), n)
 
 
 def graph_of(rows: np.ndarray, n: int) -> GraphState:
-    """Return the graph of the state with the n stabilizers `rows`, which are changed.
+    """Return the graph of the state with the n stabilizers of a tableau, which is changed.
 
     A Hadamard on the qubits that have no X of their own makes the X part of the rows invertible;
     reduced to the identity, their Z part is the graph (Van den Nest et al., quant-ph/0308151).
     """
-    half = StabilizerState(rows[None], n)  # one plane only, of stabilizers
+    state = StabilizerState(rows, n)
     vertices = [Vertex(0) for _ in range(n)]
     for at in np.flatnonzero(~tableau.eliminate(rows, n)).tolist():
-        half.apply(H, (at,))
+        state.apply(H, (at,))
         vertices[at].local = local.HADAMARD
     tableau.eliminate(rows, n)
     paulis, _ = tableau.unpacked(rows, n)
     for at in np.flatnonzero(paulis.diagonal() == 2).tolist():
-        half.apply(SDG, (at,))
+        state.apply(SDG, (at,))
         vertices[at].local = local.COMPOSED[vertices[at].local][local.ROOT_Z]
     paulis, minus = tableau.unpacked(rows, n)
     for at in np.flatnonzero(minus).tolist():

@@ -140,8 +140,7 @@ class GraphState:
                 row = index[neighbour]
                 paulis[1, row, at] = abs(z)
                 negative[1, row] ^= z < 0
-        planes = [packed(*plane) for plane in zip(paulis, negative, strict=True)]
-        return StabilizerState(np.array(planes), n)
+        return StabilizerState(packed(paulis, negative), n)
 
 
 def _turn(vertex: Vertex, operation: int) -> None:

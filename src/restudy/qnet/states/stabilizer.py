@@ -1,6 +1,6 @@
 """Stabilizer states as tableaux of packed bits: Clifford operations on thousands of qubits.
 
-Operations take O(n) and measurements O(n**2) bit operations, 64 at a time (Aaronson and
+Operations take O(n) and measurements O(n**2) bit operations, 64 at once (Aaronson and
 Gottesman, quant-ph/0406196).
 """
 
@@ -20,7 +20,7 @@ class StabilizerState:
 
     Parameters
     ----------
-    rows : numpy.ndarray of uint64, shape (2, capacity, 2 W + 1)
+    rows : numpy.ndarray of uint64, shape (2, W, capacity + 1, 2)
         Its tableau, see `restudy.qnet.states.tableau`; kept and changed.
     size : int
         Number of qubits.
@@ -46,7 +46,7 @@ class StabilizerState:
     @classmethod
     def basis(cls, bit: int) -> "StabilizerState":
         """Return one qubit in |0> or |1>."""
-        return cls(np.array([[[1, 0, 0]], [[0, 1, bit]]], np.uint64), 1)
+        return cls(np.array([[[[0, 0], [1, 0]]], [[[bit, 0], [0, 1]]]], np.uint64), 1)
 
     def takes(self, operation: Operator | Noise) -> bool:
         """Tell whether the operation stays within the formalism: Clifford, or Pauli noise."""
@@ -91,27 +91,24 @@ class StabilizerState:
     def joined(self, other: "StabilizerState") -> "StabilizerState":
         """Return the product with another; this one grows."""
         size = self.size + other.size
-        if size > self.rows.shape[1]:
-            self.rows = _grown(self.rows, self.size, max(size, 2 * self.rows.shape[1]))
+        capacity = self.rows.shape[2] - 1
+        if size > capacity:
+            self.rows = _grown(self.rows, max(size, 2 * capacity))
         tableau.append(self.rows, self.size, other.rows, other.size)
         self.size = size
         return self
 
     def stabilizers(self) -> list[str]:
         """Return its generators, a sign and n letters each."""
-        paulis, negative = tableau.unpacked(self.rows[1], self.size)
+        paulis, negative = tableau.unpacked(self.rows, self.size)
         return [
             ("-" if minus else "+") + "".join("IXYZ"[p] for p in row)
             for row, minus in zip(paulis, negative, strict=True)
         ]
 
 
-def _grown(rows: np.ndarray, n: int, capacity: int) -> np.ndarray:
-    """Return a tableau of n qubits with room for more."""
-    old = rows.shape[2] >> 1
-    words = (capacity + 63) >> 6
-    grown = np.zeros((2, capacity, 2 * words + 1), np.uint64)
-    grown[:, :n, :old] = rows[:, :n, :old]
-    grown[:, :n, words : words + old] = rows[:, :n, old : 2 * old]
-    grown[:, :n, -1] = rows[:, :n, -1]
+def _grown(rows: np.ndarray, capacity: int) -> np.ndarray:
+    """Return the same tableau with room for more qubits."""
+    grown = np.zeros((2, (capacity + 63) >> 6, capacity + 1, 2), np.uint64)
+    grown[:, : rows.shape[1], : rows.shape[2]] = rows
     return grown

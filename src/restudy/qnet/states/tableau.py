@@ -1,45 +1,18 @@
 """Loops over stabilizer tableaux of packed bits, compiled.
 
-A tableau is an array of uint64, (2, capacity, 2 W + 1): plane 0 holds the destabilizers, plane 1
-the stabilizers, one a row; a row is W words of X bits, W words of Z bits, and the sign (0 or 1).
-Bit j of a word is the qubit 64 w + j. All beyond the first n rows and n qubits is zero.
-Destabilizer i anticommutes with stabilizer i and commutes with every other row; its sign is
-kept, and means nothing (Aaronson and Gottesman, quant-ph/0406196).
+A tableau is an array of uint64, (2, W, capacity + 1, 2). Plane 0 holds the destabilizers, plane 1
+the stabilizers. Entry [:, :, q + 1, 0] has the X bits and [:, :, q + 1, 1] the Z bits of qubit q,
+[:, :, 0, 0] the signs. Bit j of word w is row 64 w + j, so that an operation on a qubit changes 64
+rows at a time. All beyond the first n rows and n qubits is zero.
+Destabilizer i anticommutes with stabilizer i and commutes with every other row; its sign means
+nothing (Aaronson and Gottesman, quant-ph/0406196).
 """
 
 import numpy as np
 from numba import njit
 
-_ONE = np.uint64(1)
-
-
-@njit(cache=True)
-def _popcount(word: np.uint64) -> np.uint64:
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + (
-        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
-    )
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
-
-
-@njit(cache=True)
-def multiply(row: np.ndarray, other: np.ndarray) -> None:
-    """Multiply a row by another that commutes with it, in place, with its sign."""
-    words = len(row) >> 1
-    ones = twos = np.uint64(0)  # a counter modulo 4 for each bit: the power of i of the product
-    for w in range(words):
-        x, z = row[w], row[words + w]
-        p, q = other[w], other[words + w]
-        xq = x & q
-        odd = (p & z) ^ xq
-        x ^= p
-        z ^= q
-        row[w], row[words + w] = x, z
-        twos ^= (ones ^ x ^ z ^ xq) & odd
-        ones ^= odd
-    phase = _popcount(ones) + (_popcount(twos) << _ONE)
-    row[2 * words] ^= other[2 * words] ^ ((phase >> _ONE) & _ONE)
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(cache=True)
@@ -47,15 +20,16 @@ def conjugate1(
     tableau: np.ndarray, n: int, a: int, image: np.ndarray, negative: np.ndarray
 ) -> None:
     """Apply a Clifford operation on one qubit, given as a table, see `Conjugation`."""
-    words = tableau.shape[2] >> 1
-    w, bit = a >> 6, np.uint64(a & 63)
-    for plane in range(len(tableau)):
-        for i in range(n):
-            row = tableau[plane, i]
-            p = _pauli(row, words, w, bit)
-            if p:
-                _place(row, words, w, bit, p ^ image[p])
-                row[2 * words] ^= np.uint64(negative[p])
+    for plane in range(2):
+        for w in range((n + 63) >> 6):
+            part = tableau[plane, w]
+            x, z = part[a + 1]
+            part[a + 1] = 0
+            for p in range(1, 4):
+                rows = _rows_with(x, z, p)
+                _write(part, a, rows, image[p])
+                if negative[p]:
+                    part[0, 0] ^= rows
 
 
 @njit(cache=True)
@@ -63,52 +37,58 @@ def conjugate2(
     tableau: np.ndarray, n: int, a: int, b: int, image: np.ndarray, negative: np.ndarray
 ) -> None:
     """Apply a Clifford operation on two qubits, given as a table, see `Conjugation`."""
-    words = tableau.shape[2] >> 1
-    w, bit = a >> 6, np.uint64(a & 63)
-    v, tib = b >> 6, np.uint64(b & 63)
-    for plane in range(len(tableau)):
-        for i in range(n):
-            row = tableau[plane, i]
-            p = _pauli(row, words, w, bit) << 2 | _pauli(row, words, v, tib)
-            if p:
-                change = p ^ image[p]
-                _place(row, words, w, bit, change >> 2)
-                _place(row, words, v, tib, change & 3)
-                row[2 * words] ^= np.uint64(negative[p])
+    for plane in range(2):
+        for w in range((n + 63) >> 6):
+            part = tableau[plane, w]
+            x, z = part[a + 1]
+            s, t = part[b + 1]
+            if not (x | z | s | t):
+                continue
+            part[a + 1] = 0
+            part[b + 1] = 0
+            for p in range(1, 16):
+                rows = _rows_with(x, z, p >> 2) & _rows_with(s, t, p & 3)
+                if rows:
+                    _write(part, a, rows, image[p] >> 2)
+                    _write(part, b, rows, image[p] & 3)
+                    if negative[p]:
+                        part[0, 0] ^= rows
 
 
 @njit(cache=True)
-def _pauli(row: np.ndarray, words: int, w: int, bit: np.uint64) -> np.int64:
-    """Return the Pauli of a row at one qubit as a number: 0, 1, 2, 3 for I, X, Y, Z."""
-    x = np.int64((row[w] >> bit) & _ONE)
-    z = np.int64((row[words + w] >> bit) & _ONE)
-    return z << 1 | (x ^ z)
+def _rows_with(x: np.uint64, z: np.uint64, p: int) -> np.uint64:
+    """Return the rows whose Pauli at a qubit is p: 0, 1, 2, 3 for I, X, Y, Z."""
+    if p == 0:
+        return ~(x | z)
+    if p == 1:
+        return x & ~z
+    if p == 2:
+        return x & z
+    return z & ~x
 
 
 @njit(cache=True)
-def _place(row: np.ndarray, words: int, w: int, bit: np.uint64, p: np.int64) -> None:
-    """Multiply a row at one qubit by a Pauli, up to phase."""
-    row[w] ^= np.uint64((p ^ p >> 1) & 1) << bit
-    row[words + w] ^= np.uint64(p >> 1) << bit
+def _write(part: np.ndarray, a: int, rows: np.uint64, p: int) -> None:
+    """Put the Pauli p at a qubit of rows that have none there."""
+    if p in (1, 2):
+        part[a + 1, 0] |= rows
+    if p in (2, 3):
+        part[a + 1, 1] |= rows
 
 
 @njit(cache=True)
 def append(tableau: np.ndarray, n: int, other: np.ndarray, m: int) -> None:
     """Put m qubits of another tableau behind the n of this one, which has room for them."""
-    words, theirs = tableau.shape[2] >> 1, other.shape[2] >> 1
-    used = (m + 63) >> 6
     first, shift = n >> 6, np.uint64(n & 63)
     for plane in range(2):
-        for i in range(m):
-            row, source = tableau[plane, n + i], other[plane, i]
-            row[2 * words] = source[2 * theirs]
-            for half in range(2):
-                for w in range(used):
-                    word = source[half * theirs + w]
-                    at = half * words + first + w
-                    row[at] |= word << shift
-                    if shift and first + w + 1 < words:
-                        row[at + 1] |= word >> (np.uint64(64) - shift)
+        for w in range((m + 63) >> 6):
+            for q in range(m + 1):
+                at = n + q if q else 0
+                for half in range(2):
+                    word = other[plane, w, q, half]
+                    tableau[plane, first + w, at, half] |= word << shift
+                    if shift and word >> (np.uint64(64) - shift):
+                        tableau[plane, first + w + 1, at, half] |= word >> (np.uint64(64) - shift)
 
 
 @njit(cache=True)
@@ -117,143 +97,203 @@ def measure(tableau: np.ndarray, n: int, a: int, u: float) -> np.int64:
 
     A random outcome is 1 if u >= 1/2. The row that becomes Z is removed too.
     """
-    words = tableau.shape[2] >> 1
-    w, bit = a >> 6, np.uint64(a & 63)
-    destabilizers, stabilizers = tableau[0], tableau[1]
-    pivot = -1
-    for i in range(n):
-        if (stabilizers[i, w] >> bit) & _ONE:
-            pivot = i
-            break
+    stabilizers = tableau[1, :, a + 1, 0].copy()
+    destabilizers = tableau[0, :, a + 1, 0].copy()
+    pivot = _first(stabilizers)
     if pivot >= 0:
         outcome = np.uint64(u >= 0.5)
-        source = stabilizers[pivot]
-        for i in range(n):
-            if i > pivot and (stabilizers[i, w] >> bit) & _ONE:
-                multiply(stabilizers[i], source)
-            if i != pivot and (destabilizers[i, w] >> bit) & _ONE:
-                for j in range(2 * words):
-                    destabilizers[i, j] ^= source[j]
+        _clear(stabilizers, pivot)
+        _clear(destabilizers, pivot)
+        _multiply(tableau, n, 1, stabilizers, 1, pivot)
+        _multiply(tableau, n, 0, destabilizers, 1, pivot)
     else:
-        product = np.zeros(2 * words + 1, np.uint64)
-        for i in range(n):
-            if (destabilizers[i, w] >> bit) & _ONE:
-                multiply(product, stabilizers[i])
-                if pivot < 0:
-                    pivot = i
-                else:
-                    for j in range(2 * words):
-                        destabilizers[i, j] ^= destabilizers[pivot, j]
-        outcome = product[2 * words]
+        outcome = _phase(tableau, n, destabilizers) >> _ONE
+        pivot = _first(destabilizers)
+        _clear(destabilizers, pivot)
+        _multiply(tableau, n, 0, destabilizers, 0, pivot)
     _remove(tableau, n, pivot, a, outcome)
     return np.int64(outcome)
 
 
 @njit(cache=True)
+def _first(rows: np.ndarray) -> int:
+    """Return the number of the first row of a set, -1 if it is empty."""
+    for w in range(len(rows)):
+        if rows[w]:
+            row = w << 6
+            while not (rows[w] >> np.uint64(row & 63)) & _ONE:
+                row += 1
+            return row
+    return -1
+
+
+@njit(cache=True)
+def _clear(rows: np.ndarray, row: int) -> None:
+    rows[row >> 6] &= ~(_ONE << np.uint64(row & 63))
+
+
+@njit(cache=True)
+def _multiply(
+    tableau: np.ndarray, n: int, plane: int, rows: np.ndarray, source: int, pivot: int
+) -> None:
+    """Multiply rows of a plane by the row `pivot` of the plane `source`, with signs."""
+    bit = np.uint64(pivot & 63)
+    row = tableau[source, pivot >> 6]
+    for w in range((n + 63) >> 6):
+        chosen = rows[w]
+        if not chosen:
+            continue
+        part = tableau[plane, w]
+        ones = twos = _ZERO  # a counter modulo 4 for each row: the power of i of the product
+        for q in range(1, n + 1):
+            p = (_ZERO - ((row[q, 0] >> bit) & _ONE)) & chosen
+            r = (_ZERO - ((row[q, 1] >> bit) & _ONE)) & chosen
+            x, z = part[q]
+            xr = x & r
+            odd = (p & z) ^ xr
+            x ^= p
+            z ^= r
+            part[q, 0], part[q, 1] = x, z
+            twos ^= (ones ^ x ^ z ^ xr) & odd
+            ones ^= odd
+        minus = _ZERO - ((row[0, 0] >> bit) & _ONE)
+        part[0, 0] ^= (twos ^ minus) & chosen
+
+
+@njit(cache=True)
+def _phase(tableau: np.ndarray, n: int, rows: np.ndarray) -> np.uint64:
+    """Return the power of i of a product of commuting stabilizers, in order.
+
+    The product is i**phase times, at each qubit, X if there is one and then Z if there is one.
+    A row has i X Z for Y, and each X that passes a Z on its way to the left gives a sign.
+    """
+    phase = _ZERO
+    carry = np.zeros(n + 1, np.uint64)  # all bits set where the words before have an odd Z
+    for w in range((n + 63) >> 6):
+        if not rows[w]:
+            continue
+        part = tableau[1, w]
+        phase += _popcount(part[0, 0] & rows[w]) << _ONE
+        for q in range(1, n + 1):
+            x, z = part[q, 0] & rows[w], part[q, 1] & rows[w]
+            if not x | z:
+                continue
+            phase += _popcount(x & z)
+            before = z
+            for step in range(6):
+                before ^= before << (_ONE << np.uint64(step))
+            phase += _popcount(((before << _ONE) ^ carry[q]) & x) << _ONE
+            carry[q] ^= _ZERO - (before >> np.uint64(63))
+    return phase & np.uint64(3)
+
+
+@njit(cache=True)
+def _popcount(word: np.uint64) -> np.uint64:
+    word = word - ((word >> _ONE) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + (
+        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
+    )
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@njit(cache=True)
 def _remove(tableau: np.ndarray, n: int, pivot: int, a: int, outcome: np.uint64) -> None:
-    """Remove the row `pivot`, which is Z of qubit a with a sign, and the qubit."""
-    words = tableau.shape[2] >> 1
-    w, bit = a >> 6, np.uint64(a & 63)
+    """Remove the rows `pivot`, of which the stabilizer is Z of qubit a with a sign, and a."""
     last = n - 1
-    v, tib = last >> 6, np.uint64(last & 63)
+    bit, tib = np.uint64(last & 63), np.uint64(pivot & 63)
     for plane in range(2):
-        if pivot != last:
-            tableau[plane, pivot] = tableau[plane, last]
-        tableau[plane, last] = 0
-        for i in range(last):
-            row = tableau[plane, i]
-            # no X is left at a; a Z there is `outcome`, by the row that is removed
-            if (row[words + w] >> bit) & _ONE:
-                row[2 * words] ^= outcome
-                row[words + w] ^= _ONE << bit
-            if a != last:
-                p = _pauli(row, words, v, tib)
-                if p:
-                    _place(row, words, v, tib, p)
-                    _place(row, words, w, bit, p)
+        for w in range((n + 63) >> 6):
+            part = tableau[plane, w]
+            if outcome:  # rows with a Z at a are multiplied by that one
+                part[0, 0] ^= part[a + 1, 1]
+            part[a + 1] = part[n]
+            part[n] = 0
+        source, target = tableau[plane, last >> 6], tableau[plane, pivot >> 6]
+        for q in range(n):
+            for half in range(2):
+                moved = (source[q, half] >> bit) & _ONE
+                target[q, half] = target[q, half] & ~(_ONE << tib) | moved << tib
+                source[q, half] &= ~(_ONE << bit)
 
 
 @njit(cache=True)
 def means(tableau: np.ndarray, n: int, at: np.ndarray) -> np.ndarray:
     """Return the mean, 1, 0 or -1, of each of the 4**k Paulis on the qubits `at`."""
-    words = tableau.shape[2] >> 1
     k = len(at)
     found = np.zeros(1 << 2 * k)
-    product = np.zeros(2 * words + 1, np.uint64)
-    for p in range(len(found)):
-        fixed = True
-        for i in range(n):
-            if _anticommutes(tableau[1, i], words, at, p):
-                fixed = False
-                break
-        if not fixed:
-            continue
-        product[:] = 0
-        for i in range(n):
-            if _anticommutes(tableau[0, i], words, at, p):
-                multiply(product, tableau[1, i])
-        found[p] = -1.0 if product[2 * words] else 1.0
+    for pauli in range(len(found)):
+        anticommuting = np.zeros(tableau.shape[:2], np.uint64)
+        phase = _ZERO  # i**phase X.. Z.. is the Pauli
+        for j in range(k):
+            p = pauli >> 2 * (k - 1 - j) & 3
+            if p in (1, 2):
+                anticommuting ^= tableau[:, :, at[j] + 1, 1]
+            if p in (2, 3):
+                anticommuting ^= tableau[:, :, at[j] + 1, 0]
+            if p == 2:
+                phase += _ONE
+        if not anticommuting[1].any():
+            flipped = (_phase(tableau, n, anticommuting[0]) - phase) & np.uint64(3)
+            found[pauli] = -1.0 if flipped else 1.0
     return found
 
 
 @njit(cache=True)
-def _anticommutes(row: np.ndarray, words: int, at: np.ndarray, p: int) -> bool:
-    odd = False
-    k = len(at)
-    for j in range(k):
-        ours = p >> 2 * (k - 1 - j) & 3
-        theirs = _pauli(row, words, at[j] >> 6, np.uint64(at[j] & 63))
-        odd ^= ours != 0 and theirs not in (0, ours)
-    return odd
+def eliminate(tableau: np.ndarray, n: int) -> np.ndarray:
+    """Reduce the X part of the stabilizers, in place, and tell which qubits have a pivot.
 
-
-@njit(cache=True)
-def eliminate(rows: np.ndarray, n: int) -> np.ndarray:
-    """Reduce the X part of n commuting rows, in place, and tell which qubits have a pivot."""
-    words = rows.shape[1] >> 1
+    Destabilizers are not kept up.
+    """
     pivots = np.zeros(n, np.bool_)
     rank = 0
     for a in range(n):
-        w, bit = a >> 6, np.uint64(a & 63)
-        found = -1
-        for i in range(rank, n):
-            if (rows[i, w] >> bit) & _ONE:
-                found = i
-                break
+        rows = tableau[1, :, a + 1, 0].copy()
+        below = rows.copy()
+        below[: rank >> 6] = 0
+        below[rank >> 6] &= _ALL << np.uint64(rank & 63)
+        found = _first(below)
         if found < 0:
             continue
         pivots[a] = True
-        for j in range(2 * words + 1):
-            rows[rank, j], rows[found, j] = rows[found, j], rows[rank, j]
-        for i in range(n):
-            if i != rank and (rows[i, w] >> bit) & _ONE:
-                multiply(rows[i], rows[rank])
+        _clear(rows, found)
+        _multiply(tableau, n, 1, rows, 1, found)
+        _exchange(tableau, n, found, rank)
         rank += 1
+        if rank == n:
+            break
     return pivots
 
 
+@njit(cache=True)
+def _exchange(tableau: np.ndarray, n: int, i: int, j: int) -> None:
+    """Exchange two stabilizers."""
+    bit, tib = np.uint64(i & 63), np.uint64(j & 63)
+    first, second = tableau[1, i >> 6], tableau[1, j >> 6]
+    for q in range(n + 1):
+        for half in range(2):
+            differ = ((first[q, half] >> bit) ^ (second[q, half] >> tib)) & _ONE
+            first[q, half] ^= differ << bit
+            second[q, half] ^= differ << tib
+
+
 def packed(paulis: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Return rows of Paulis as numbers, (m, n), and their signs, (m,), as rows of a tableau."""
-    m, n = paulis.shape
+    """Return a tableau of Paulis as numbers, (2, n, n) by plane, row, qubit, and signs, (2, n)."""
+    n = paulis.shape[2]
     words = (n + 63) >> 6
-    rows = np.zeros((m, 2 * words + 1), np.uint64)
-    halves = ((paulis ^ paulis >> 1) & 1, paulis >> 1)  # X and Z bits
-    for half, bits in enumerate(halves):
-        padded = np.zeros((m, 64 * words), np.uint8)
-        padded[:, :n] = bits
-        packed_bits = np.packbits(padded, axis=1, bitorder="little").view("<u8")
-        rows[:, half * words : (half + 1) * words] = packed_bits
-    rows[:, -1] = negative
-    return rows
+    bits = np.zeros((2, n + 1, 2, 64 * words), np.uint8)
+    columns = paulis.transpose(0, 2, 1)  # (2 planes, n qubits, n rows)
+    bits[:, 1:, 0, :n] = (columns ^ columns >> 1) & 1
+    bits[:, 1:, 1, :n] = columns >> 1
+    bits[:, 0, 0, :n] = negative
+    tableau = np.packbits(bits, axis=3, bitorder="little").view("<u8")
+    return np.ascontiguousarray(tableau.transpose(0, 3, 1, 2), np.uint64)
 
 
-def unpacked(rows: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first n rows as Paulis in numbers, (n, n), and their signs, (n,)."""
-    words = rows.shape[1] >> 1
-    halves = []
-    for half in range(2):
-        part = np.ascontiguousarray(rows[:n, half * words : (half + 1) * words], "<u8")
-        bits = np.unpackbits(part.view(np.uint8), axis=1, bitorder="little")
-        halves.append(bits[:, :n].astype(np.int64))
-    x, z = halves
-    return z << 1 | (x ^ z), rows[:n, -1] == 1
+def unpacked(tableau: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stabilizers as Paulis in numbers, (n, n), and their signs, (n,)."""
+    words = tableau[1, :, : n + 1].transpose(1, 2, 0)  # (qubits, halves, words)
+    stabilizers = np.ascontiguousarray(words, "<u8").view(np.uint8)
+    bits = np.unpackbits(stabilizers, axis=2, bitorder="little")[:, :, :n]
+    x, z = bits[1:].astype(np.int64).transpose(1, 2, 0)  # (n rows, n qubits) each
+    return z << 1 | (x ^ z), bits[0, 0] == 1
