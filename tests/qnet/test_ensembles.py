@@ -212,7 +212,8 @@ def test_single_pairs_without_dark_counts_in_closed_form(visibility: float) -> N
     assert found.qber_z == pytest.approx(0, abs=1e-15)
     assert found.qber_x == pytest.approx((1 - visibility**3) / 2)  # three Bell measurements
     arrives = 10 ** (-0.15 * 10 / 10) * 0.8
-    stored = 1 - EIT.loss(repeater.storage_s)
+    assert link(repeater).probabilities == pytest.approx([arrives**2 / 4] * 2)  # psi+, psi-
+    stored = 1 - EIT.loss(20.0 / (299_792.458 / 1.44))
     heralds = 1 - (1 - arrives**2 / 2) ** 1000
     success = heralds**2 * (0.8 * stored) ** 2 / 2 * 0.8**2
     assert found.attempts == pytest.approx(1 / success)
