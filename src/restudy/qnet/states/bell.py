@@ -12,12 +12,12 @@ import numpy as np
 from restudy.qnet.errors import QnetError
 from restudy.qnet.states.channels import Noise, PauliChannel, drawn
 from restudy.qnet.states.gates import Operator
-from restudy.qnet.states.paulis import anticommute, pauli_matrices
+from restudy.qnet.states.paulis import pauli_matrices
 from restudy.qnet.states.state import Formalism
 
-# Sign of XX, YY, ZZ (column: X, Y, Z) in the Bell states phi+, psi+, psi-, phi-.
+# Signs of II, XX, YY, ZZ in the Bell states phi+, psi+, psi-, phi-.
 _SIGNS = ((1, 1, -1, 1), (1, 1, 1, -1), (1, -1, -1, -1), (1, -1, 1, 1))
-_ANTICOMMUTE = tuple(tuple(anticommute(p, q) for q in range(16)) for p in range(16))
+_DIAGONAL = frozenset({5, 10, 15})  # XX, YY, ZZ
 
 
 class BellPair:
@@ -84,49 +84,44 @@ class BellPair:
         """Apply a Clifford operation."""
         table = operator.clifford
         assert table is not None
-        image, negative = table.image, table.negative
+        signed = table.signed
         moved = {}
-        for p, mean in self.means.items():
-            inner, outer = self._split(p, at)
-            q = self._placed(int(image[inner]), at) ^ outer
-            moved[q] = -mean if negative[inner] else mean
+        if len(at) == 1:
+            shift = 2 * (self.size - 1 - at[0])
+            for p, mean in self.means.items():
+                inner = p >> shift & 3
+                image, sign = signed[inner]
+                moved[p ^ (inner ^ image) << shift] = sign * mean
+        else:
+            for p, mean in self.means.items():
+                image, sign = signed[_picked(p, at)]
+                moved[_picked(image, at)] = sign * mean
         self.means = moved
 
     def channel(self, channel: Noise, at: tuple[int, ...], *, rng: np.random.Generator) -> None:
         """Apply Pauli noise exactly; nothing is drawn."""
         assert isinstance(channel, PauliChannel)
-        scale = channel.scales
-        for p in self.means:
-            self.means[p] *= scale[self._split(p, at)[0]]
-
-    def _split(self, p: int, at: tuple[int, ...]) -> tuple[int, int]:
-        """Return the part of a Pauli at some positions, in their order, and the rest in place."""
-        inner = 0
-        outer = p
-        for position in at:
-            shift = 2 * (self.size - 1 - position)
-            inner = inner << 2 | (p >> shift & 3)
-            outer &= ~(3 << shift)
-        return inner, outer
-
-    def _placed(self, inner: int, at: tuple[int, ...]) -> int:
-        """Return a Pauli on some positions as one on all."""
-        p = 0
-        for position in reversed(at):
-            p |= (inner & 3) << 2 * (self.size - 1 - position)
-            inner >>= 2
-        return p
+        scales = channel.scales
+        means = self.means
+        if len(at) == 1:
+            shift = 2 * (self.size - 1 - at[0])
+            for p in means:
+                means[p] *= scales[p >> shift & 3]
+        else:
+            for p in means:
+                means[p] *= scales[_picked(p, at)]
 
     def measure(self, at: int, *, rng: np.random.Generator) -> int:
         """Measure Z and remove the qubit; the last qubit takes its position."""
-        z = self._placed(3, (at,))
+        shift = 2 * (self.size - 1 - at)
+        z = 3 << shift
         mean = self.means.get(z, 0.0)
         outcome = int(rng.random() >= (1 + mean) / 2)
         sign = -1 if outcome else 1
         left: dict[int, float] = {}
         if self.size == 2:
             for p in (1, 2, 3):
-                q = self._placed(p, (1 - at,))
+                q = p << (2 - shift)
                 total = self.means.get(q, 0.0) + sign * self.means.get(q ^ z, 0.0)
                 if total:
                     left[p] = total / (1 + sign * mean)
@@ -136,10 +131,9 @@ class BellPair:
 
     def discard(self, at: int, *, rng: np.random.Generator | None) -> None:
         """Trace a qubit out, exactly; the last qubit takes its position."""
-        kept = {}
-        if self.size == 2:
-            kept = {p >> 2 * at: c for p, c in self.means.items() if not self._split(p, (at,))[0]}
-        self.means = kept
+        shift = 2 * (self.size - 1 - at)
+        kept = {p: mean for p, mean in self.means.items() if not p >> shift & 3}
+        self.means = {p >> (2 - shift): mean for p, mean in kept.items()}
         self.size -= 1
 
     def density(self, at: tuple[int, ...]) -> np.ndarray:
@@ -147,10 +141,15 @@ class BellPair:
         paulis = pauli_matrices(len(at))
         matrix = paulis[0].copy()
         for p, mean in self.means.items():
-            inner, outer = self._split(p, at)
-            if not outer:
-                matrix += mean * paulis[inner]
+            if len(at) == self.size:
+                matrix += mean * paulis[_picked(p, at)]
+            elif at and not p & ~(3 << 2 * (self.size - 1 - at[0])):
+                matrix += mean * paulis[p >> 2 * (self.size - 1 - at[0])]
         return matrix / (1 << len(at))
+
+    def copy(self) -> "BellPair":
+        """Return a state of its own that is the same."""
+        return BellPair(self.means.copy(), self.size)
 
     def joined(self, other: "BellPair") -> "BellPair":
         """Return the product with another; two qubits at most.
@@ -175,13 +174,21 @@ class BellPair:
         return self
 
 
+def _picked(p: int, at: tuple[int, ...]) -> int:
+    """Return a Pauli on all qubits, one or two, with the digits in the order of `at`.
+
+    It is its own inverse.
+    """
+    return p if at[0] == 0 else p >> 2 | (p & 3) << 2 * (len(at) - 1)
+
+
 def swapped(
     left: BellPair, a: int, right: BellPair, b: int, *, rng: np.random.Generator
 ) -> tuple[int, BellPair]:
     """Measure qubit a of one pair and b of another in the Bell basis, in one step.
 
     For Bell-diagonal pairs the weights of the result are the convolution of theirs over
-    Z2 x Z2, shifted by the Bell state found.
+    Z2 x Z2, shifted by the Bell state found: the means are products.
 
     Returns
     -------
@@ -189,33 +196,34 @@ def swapped(
         The Bell state found, and the state of the two others.
     """
     a_shift, b_shift = 2 * (1 - a), 2 * (1 - b)
-    joint: list[tuple[int, int, float]] = []  # Pauli of the two others, measured Pauli, mean
+    # Paulis by what they are on the measured qubit; each list has (on the other, mean).
+    rights: list[list[tuple[int, float]]] = [[(0, 1.0)], [], [], []]
+    for p, mean in right.means.items():
+        rights[p >> b_shift & 3].append((p >> (2 - b_shift) & 3, mean))
+    joint = [(kept, 0, mean) for kept, mean in rights[0]]  # on the others, measured, mean
+    for p, mean in left.means.items():
+        measured = p >> a_shift & 3
+        ours = (p >> (2 - a_shift) & 3) << 2
+        for kept, other in rights[measured]:
+            joint.append((ours | kept, measured, mean * other))  # noqa: PERF401 - twice as fast
     alone = [0.0, 0.0, 0.0, 0.0]
-    rights = [(p >> b_shift & 3, p >> (2 - b_shift) & 3, c) for p, c in right.means.items()]
-    rights.append((0, 0, 1.0))
-    for p, c in left.means.items():
-        joint.extend(
-            ((p >> (2 - a_shift) & 3) << 2 | kept, measured, c * d)
-            for measured, kept, d in rights
-            if measured == p >> a_shift & 3
-        )
-    joint.extend((kept, 0, d) for measured, kept, d in rights if measured == 0 and kept)
-    for q, measured, c in joint:
-        if q == 0:
-            alone[measured] += c
-    outcome = _outcome(alone, rng)
+    for q, measured, mean in joint:
+        if not q:
+            alone[measured] += mean
+    _, xx, yy, zz = alone
+    outcome = drawn(
+        (
+            (1 + xx - yy + zz) / 4,
+            (1 + xx + yy - zz) / 4,
+            (1 - xx - yy - zz) / 4,
+            (1 - xx + yy + zz) / 4,
+        ),
+        rng,
+    )
     signs = _SIGNS[outcome]
-    norm = 1 + sum(sign * c for sign, c in zip(signs, alone, strict=True))
+    norm = 1 + signs[1] * xx + signs[2] * yy + signs[3] * zz
     means: dict[int, float] = {}
-    for q, measured, c in joint:
+    for q, measured, mean in joint:
         if q:
-            means[q] = means.get(q, 0.0) + signs[measured] * c / norm
+            means[q] = means.get(q, 0.0) + signs[measured] * mean / norm
     return outcome, BellPair(means, 2)
-
-
-def _outcome(alone: list[float], rng: np.random.Generator) -> int:
-    """Draw a Bell state, given the means of XX, YY and ZZ of the measured qubits."""
-    weights = [
-        (1 + sum(sign * c for sign, c in zip(signs, alone, strict=True))) / 4 for signs in _SIGNS
-    ]
-    return drawn(weights, rng)

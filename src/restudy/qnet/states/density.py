@@ -45,6 +45,17 @@ class DensityState:
         return cls._of(np.array([1 - bit, 0, 0, bit], np.complex128), 1)
 
     @classmethod
+    def mixture(cls, weights: tuple[float, ...]) -> "DensityState":
+        """Return a mixture of the Bell states phi+, psi+, psi-, phi- with these weights."""
+        i, x, y, z = weights
+        entries = np.zeros(16, np.complex128)
+        entries[0] = entries[15] = 0.5 * (i + z)
+        entries[3] = entries[12] = 0.5 * (i - z)
+        entries[5] = entries[10] = 0.5 * (x + y)
+        entries[6] = entries[9] = 0.5 * (x - y)
+        return cls._of(entries, 2)
+
+    @classmethod
     def _of(cls, entries: np.ndarray, size: int) -> "DensityState":
         state = cls.__new__(cls)
         state.entries = entries
@@ -91,6 +102,8 @@ class DensityState:
         """Return the reduced density matrix of k positions, in that order, (2**k, 2**k)."""
         places = list(range(self.size))
         entries = self.entries
+        if at == tuple(places):
+            return entries.reshape(1 << self.size, 1 << self.size).copy()
         for position in range(self.size - 1, -1, -1):
             if position not in at:
                 entries = _traced(entries, len(places), places.index(position))
@@ -100,6 +113,10 @@ class DensityState:
         order = tuple(places.index(position) for position in at)
         matrix: np.ndarray = kernels.gather(entries, _shifts(len(at), order)[2], 0)
         return matrix.reshape(1 << len(at), 1 << len(at))
+
+    def copy(self) -> "DensityState":
+        """Return a state of its own that is the same."""
+        return self._of(self.entries.copy(), self.size)
 
     def joined(self, other: "DensityState") -> "DensityState":
         """Return the tensor product with another density matrix.

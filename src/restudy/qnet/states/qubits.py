@@ -6,6 +6,7 @@ stabilizer tableau and a graph state to a ket.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -25,6 +26,13 @@ _SWAPS: Final[dict[Formalism, Callable[..., tuple[int, State]]]] = {
     Formalism.DENSITY: density_states.swapped,
     Formalism.BELL: bell.swapped,
 }
+
+_PURE: Final = (
+    (1.0, 0.0, 0.0, 0.0),
+    (0.0, 1.0, 0.0, 0.0),
+    (0.0, 0.0, 1.0, 0.0),
+    (0.0, 0.0, 0.0, 1.0),
+)
 
 
 class Qubit:
@@ -83,7 +91,7 @@ def bell_pair(
     index : int, optional
         0, 1, 2, 3 for phi+, psi+, psi-, phi-: a Pauli (I, X, Y, Z) on one side of phi+.
     weights : sequence of float, optional
-        Probabilities of the four Bell states, instead of `index`.
+        Probabilities of the four Bell states; they are counted from that of `index`.
 
     Returns
     -------
@@ -101,25 +109,33 @@ def bell_pair(
     >>> float(round(fidelity(np.array([1, 0, 0, 1]) / np.sqrt(2), a, b), 12))
     0.7
     """
+    state = _pair(formalism, index, None if weights is None else tuple(weights)).copy()
+    a, b = Qubit("0", state, 0), Qubit("1", state, 1)
+    state.owners = [a, b]
+    return a, b
+
+
+@lru_cache(maxsize=256)
+def _pair(formalism: Formalism, index: int, weights: tuple[float, ...] | None) -> State:
+    """Return the state of a pair, to be copied."""
     if index not in (0, 1, 2, 3):
         raise QnetError(f"the Bell state {index} is unknown; expected 0, 1, 2 or 3.")
-    mixture = PauliChannel("Bell weights", tuple(weights)) if weights is not None else None
-    if mixture is not None and formalism not in (Formalism.DENSITY, Formalism.BELL):
+    state = BASIS[formalism](0).joined(BASIS[formalism](0))
+    state.apply(H, (0,))
+    state.apply(CNOT, (0, 1))
+    state.apply(PAULIS[index], (1,))
+    if weights is None:
+        return state
+    if len(weights) != 4:
+        raise QnetError(f"{len(weights)} Bell weights were given; expected four.")
+    if formalism not in (Formalism.DENSITY, Formalism.BELL):
         raise QnetError(
             f"a {formalism.value} cannot be a mixture of Bell states; use DENSITY or BELL, or "
             "draw an index."
         )
-    if mixture is not None and mixture.qubits != 1:
-        raise QnetError(f"{len(mixture.probabilities)} Bell weights were given; expected four.")
-    a, b = new_qubits(2, formalism)
-    operate(H, a)
-    operate(CNOT, a, b)
-    if mixture is not None:
-        assert b.state is not None
-        b.state.channel(mixture, (b.at,), rng=np.random.default_rng(0))  # exact: nothing is drawn
-    elif index:
-        operate(PAULIS[index], b)
-    return a, b
+    exact = np.random.default_rng(0)  # of which nothing is drawn
+    state.channel(PauliChannel("Bell weights", weights), (1,), rng=exact)
+    return state
 
 
 def operate(operator: Operator, *qubits: Qubit) -> None:
@@ -256,7 +272,12 @@ def density(*qubits: Qubit) -> np.ndarray:
     QnetError
         If a qubit is given twice or was discarded.
     """
+    if not qubits:
+        raise QnetError("no qubit was given; give those whose density matrix is asked for.")
     _distinct(qubits)
+    first = _state(qubits[0])
+    if all(q.state is first for q in qubits):
+        return first.density(tuple([q.at for q in qubits]))
     states = {id(state): state for state in map(_state, qubits)}
     parts = [[q for q in qubits if q.state is state] for state in states.values()]
     joint = DensityState(np.ones((1, 1)))
