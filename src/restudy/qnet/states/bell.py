@@ -196,6 +196,31 @@ def swapped(
         The Bell state found, and the state of the two others.
     """
     a_shift, b_shift = 2 * (1 - a), 2 * (1 - b)
+    entangled = {}  # by the Pauli on the measured qubit: on the other, and the mean
+    for p, mean in right.means.items():
+        kept = p >> (2 - b_shift) & 3
+        measured = p >> b_shift & 3
+        if not (kept and measured):
+            return _projected(left, a_shift, right, b_shift, rng)
+        entangled[measured] = kept, mean
+    outcome = int(4 * rng.random())  # all four are equally likely
+    signs = _SIGNS[outcome]
+    means = {}
+    for p, mean in left.means.items():
+        measured = p >> a_shift & 3
+        ours = (p >> (2 - a_shift) & 3) << 2
+        if not measured:
+            means[ours] = mean
+        elif measured in entangled:
+            kept, other = entangled[measured]
+            means[ours | kept] = signs[measured] * mean * other
+    return outcome, BellPair(means, 2)
+
+
+def _projected(
+    left: BellPair, a_shift: int, right: BellPair, b_shift: int, rng: np.random.Generator
+) -> tuple[int, BellPair]:
+    """Do as `swapped` with a right pair that may be a product; shifts are of measured Paulis."""
     # Paulis by what they are on the measured qubit; each list has (on the other, mean).
     rights: list[list[tuple[int, float]]] = [[(0, 1.0)], [], [], []]
     for p, mean in right.means.items():
@@ -205,7 +230,7 @@ def swapped(
         measured = p >> a_shift & 3
         ours = (p >> (2 - a_shift) & 3) << 2
         for kept, other in rights[measured]:
-            joint.append((ours | kept, measured, mean * other))  # noqa: PERF401 - twice as fast
+            joint.append((ours | kept, measured, mean * other))
     alone = [0.0, 0.0, 0.0, 0.0]
     for q, measured, mean in joint:
         if not q:

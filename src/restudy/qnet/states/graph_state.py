@@ -121,6 +121,13 @@ class GraphState:
         """Return the reduced density matrix of k positions, in that order, (2**k, 2**k)."""
         return self.tableau().density(at)
 
+    def copy(self) -> "GraphState":
+        """Return a state of its own that is the same."""
+        copies = {vertex: Vertex(vertex.local) for vertex in self.vertices}
+        for vertex, same in copies.items():
+            same.near = {copies[neighbour]: None for neighbour in vertex.near}
+        return GraphState(list(copies.values()))
+
     def joined(self, other: "GraphState") -> "GraphState":
         """Return the product with another; this one grows."""
         self.vertices += other.vertices

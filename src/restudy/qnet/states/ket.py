@@ -94,6 +94,10 @@ class KetState:
         reduced: np.ndarray = matrix @ matrix.conj().T
         return reduced
 
+    def copy(self) -> "KetState":
+        """Return a state of its own that is the same."""
+        return KetState(self.amplitudes)
+
     def joined(self, other: "KetState") -> "KetState":
         """Return the tensor product with another ket.
 

@@ -7,7 +7,7 @@ phi+, psi+, psi-, phi-.  As bits (phase, parity): 00, 01, 11, 10.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -32,6 +32,12 @@ class Conjugation:
 
     image: np.ndarray
     negative: np.ndarray
+
+    @cached_property
+    def signed(self) -> tuple[tuple[int, float], ...]:
+        """The image and its sign, 1.0 or -1.0, of each Pauli."""
+        signs = np.where(self.negative, -1.0, 1.0)
+        return tuple(zip(self.image.tolist(), signs.tolist(), strict=True))
 
 
 @lru_cache(maxsize=8)

@@ -88,6 +88,10 @@ class StabilizerState:
         matrix: np.ndarray = np.tensordot(means, pauli_matrices(len(at)), 1) / (1 << len(at))
         return matrix
 
+    def copy(self) -> "StabilizerState":
+        """Return a state of its own that is the same."""
+        return StabilizerState(self.rows.copy(), self.size)
+
     def joined(self, other: "StabilizerState") -> "StabilizerState":
         """Return the product with another; this one grows."""
         size = self.size + other.size

@@ -65,6 +65,10 @@ class State(Protocol):
         """Return the reduced density matrix of k positions, in that order, (2**k, 2**k)."""
         ...
 
+    def copy(self) -> Self:
+        """Return a state of its own that is the same, without owners."""
+        ...
+
     def joined(self, other: Self) -> Self:
         """Return the joint state with a state of the same formalism, whose qubits come last.
 
