@@ -21,7 +21,8 @@ from restudy.telemetry.metrics import METRICS, TelemetryError, dtype
 from restudy.telemetry.samples import Telemetry
 from restudy.traces import parquet
 
-GROUP_ROWS = 46_080  # of a file at most: bounds the memory of a task, 16 nodes a day at 30 s
+GROUP_ROWS = 46_080  # of a group's day at most: 16 nodes at 30 s
+FILE_VALUES = 2**22  # of a file, about: bounds the memory of a task, whatever the number of metrics
 GROUP_NODES = 64  # whose jobs `timeline` keeps in memory
 RUN_DAYS = 8  # of a group that one call makes at most, so that its jobs are seldom drawn again
 NOTE = b"restudy.recipe"  # key in a file's metadata
@@ -135,7 +136,7 @@ def write_parts(
 
 def tasks(folder: Path, recipe: Recipe, metrics: tuple[str, ...]) -> Iterator[Task]:
     """Name the files: a group's days follow each other, so that its jobs are drawn once."""
-    step = days_a_file(recipe)
+    step = days_a_file(recipe, len(metrics))
     for number, nodes in enumerate(groups(recipe)):
         first = recipe.gpu_delay if nodes[0].is_gpu else 0
         for begin in range(first // step * step, recipe.days, step):
@@ -144,9 +145,10 @@ def tasks(folder: Path, recipe: Recipe, metrics: tuple[str, ...]) -> Iterator[Ta
             yield Task(recipe, nodes, days, metrics, path)
 
 
-def days_a_file(recipe: Recipe) -> int:
-    """Give the number of days whose rows of a whole group fit into a file."""
-    return min(RUN_DAYS, max(1, GROUP_ROWS // (group_size(recipe) * recipe.samples)))
+def days_a_file(recipe: Recipe, metrics: int) -> int:
+    """Give the number of days of a whole group whose rows of so many metrics fit into a file."""
+    rows = max(GROUP_ROWS, FILE_VALUES // (metrics + 2))  # and time and node
+    return min(RUN_DAYS, max(1, rows // (group_size(recipe) * recipe.samples)))
 
 
 def group_size(recipe: Recipe) -> int:
@@ -238,7 +240,7 @@ def _runs(missing: Sequence[Task]) -> Iterator[list[Task]]:
     """Cut tasks into runs of some days of one group."""
     for _, group in groupby(missing, key=lambda task: task.nodes):
         whole = list(group)
-        files = RUN_DAYS // days_a_file(whole[0].recipe)
+        files = RUN_DAYS // days_a_file(whole[0].recipe, len(whole[0].metrics))
         for at in range(0, len(whole), files):
             yield whole[at : at + files]
 

@@ -90,7 +90,7 @@ def write_metric_folders(
 
 def _published(task: Task) -> pa.Table:
     made, place = columns(task)
-    every, step = cluster.nodes(task.recipe), days_a_file(task.recipe)
+    every, step = cluster.nodes(task.recipe), days_a_file(task.recipe, len(task.metrics))
     before = task.days.start // step * len(every) + every.index(task.nodes[0])
     first = before * step * 2 * task.recipe.samples  # faults double a row at most
     ids = pa.array(first + np.arange(len(place))).cast(pa.decimal128(20, 0))
