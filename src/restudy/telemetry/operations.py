@@ -1,5 +1,6 @@
 """The questions of arXiv 2107.11832 to a datacenter."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -23,8 +24,9 @@ from restudy.telemetry.percentiles import GPU_NODES_AS_CODED, percentiles
 from restudy.telemetry.profiles import HOURS, WEEKDAYS, Profile, profile
 from restudy.telemetry.racks import RackPower, rack, rack_power
 from restudy.telemetry.shift import Change, before_after, node_hours
+from restudy.telemetry.series import Grid
 from restudy.telemetry.spearman import spearman
-from restudy.telemetry.sums import Grid, extent
+from restudy.telemetry.sums import extent
 from restudy.traces import distributions, hardware, outcomes
 from restudy.traces.datasets import PowerSeries
 from restudy.traces.experiments import attempt
@@ -134,22 +136,22 @@ def ml_racks(center: Datacenter) -> set[str]:
 def strips(center: Datacenter) -> pd.DataFrame:
     """Share of time in each fifth of full load; system load by both numbers of cores."""
     telemetry, steps = center.telemetry, grid(center)
-    as_published, repaired = (
-        strip_loads.published_strips(telemetry, cores)
-        for cores in (strip_loads.PublishedCores(), strip_loads.HardwareCores())
+    published_load, *others = strip_loads.published_strips(telemetry, strip_loads.PublishedCores())
+    true_load = dataclasses.replace(
+        published_load,
+        name="System Load, all cores",
+        full=strip_loads.SumOver(strip_loads.HardwareCores()),
     )
-    rows = {
-        one.name: strip_loads.fifths(strip_loads.load(telemetry, one, steps))
-        for one in as_published
-    }
-    true_load = strip_loads.fifths(strip_loads.load(telemetry, repaired[0], steps))
-    named = {"System Load": rows.pop("System Load"), "System Load, all cores": true_load}
+    chosen = [published_load, true_load, *others]
     submit = center.jobs["submit"].dropna().to_numpy()
     hourly = Grid(steps.start // 3600 * 3600, 3600, -(-steps.steps * steps.step_s // 3600))
-    arriving = strip_loads.fifths(strip_loads.arrivals(submit, hourly))
-    return pd.DataFrame.from_dict(
-        {"Job Arrivals": arriving, **named, **rows},
-        orient="index",
+    loads = [
+        strip_loads.arrivals(submit, hourly),
+        *strip_loads.loads(telemetry, chosen, steps),
+    ]
+    return pd.DataFrame(
+        [strip_loads.fifths(load) for load in loads],
+        index=["Job Arrivals", *(strip.name for strip in chosen)],
         columns=list(strip_loads.FIFTHS),
     )
 

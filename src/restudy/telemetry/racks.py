@@ -9,7 +9,8 @@ import pandas as pd
 
 from restudy.telemetry.metrics import TelemetryError
 from restudy.telemetry.samples import Telemetry
-from restudy.telemetry.sums import Grid, metric_sums
+from restudy.telemetry.series import Grid
+from restudy.telemetry.sums import metric_sums
 
 COOLING_W = 5500.0  # arXiv 2107.11832: what Lisa's cooling removes from each rack
 

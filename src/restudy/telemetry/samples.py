@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 import dask
 import dask.dataframe as dd
+import distributed  # noqa: F401  its settings have to be there before `fold` changes one
 import numpy as np
 import pandas as pd
 
