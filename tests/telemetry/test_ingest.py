@@ -170,7 +170,7 @@ def test_a_killed_ingestion_goes_on_where_it_stopped(made, tmp_path):
     one = telemetry(tmp_path / "a.parquet", source(), 200)
     switch, log = tmp_path / "switch", tmp_path / "log"
     switch.touch()
-    # Dask's order of parts is not ours: the first to be read is read, whichever, the second is killed.
+    # Dask's order of parts is not ours: whichever comes first is read, the second is killed.
     parts = tuple(Failing(part, str(switch), str(log)) for part in one.parts)
     flaky = dataclasses.replace(one, parts=parts)
     with dask.config.set(scheduler="synchronous"), pytest.raises(KeyboardInterrupt):
