@@ -23,8 +23,8 @@ from restudy.telemetry.metrics import TelemetryError, metric
 from restudy.telemetry.percentiles import GPU_NODES_AS_CODED, percentiles
 from restudy.telemetry.profiles import HOURS, WEEKDAYS, Profile, profile
 from restudy.telemetry.racks import RackPower, rack, rack_power
-from restudy.telemetry.shift import Change, before_after, node_hours
 from restudy.telemetry.series import Grid
+from restudy.telemetry.shift import Change, before_after, node_hours
 from restudy.telemetry.spearman import spearman
 from restudy.telemetry.sums import extent
 from restudy.traces import distributions, hardware, outcomes

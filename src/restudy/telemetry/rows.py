@@ -69,7 +69,7 @@ def categories(column: pa.ChunkedArray) -> pd.Categorical:
 def ordered(codes: np.ndarray, names: Sequence[str] | np.ndarray) -> pd.Categorical:
     """Make a categorical of codes of names, in the names' order, without unused or double ones."""
     used = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(names)))
-    texts = [str(names[code]) for code in used]
+    texts = [str(names[code]) for code in used.tolist()]
     kept = sorted(set(texts))
     rank = {name: at for at, name in enumerate(kept)}
     place = np.full(len(names) + 1, -1)

@@ -51,8 +51,8 @@ def write_node_table(
     Parameters
     ----------
     folder : pathlib.Path
-        Made if absent. It then holds ``parts/part-<first day>-<group>.parquet``, ``telemetry.json`` and
-        ``jobs.parquet``.
+        Made if absent. It then holds ``parts/part-<first day>-<group>.parquet``,
+        ``telemetry.json`` and ``jobs.parquet``.
     recipe : Recipe
         The cluster.
     metrics : sequence of str
