@@ -91,8 +91,8 @@ def node_percentiles(center: Datacenter) -> pd.DataFrame:
     ours = found.drop(index="all", level=1).drop(columns="samples")
     ours.loc[MEMORY] = (ours.loc[MEMORY] / 2**30).to_numpy()
     printed = published.percentiles().drop(columns="unit").loc[[POWER]]
-    both = pd.concat({"here": ours, "report": printed}).rename(index=SHORT_NAMES)
-    return both.T
+    units = {POWER: "power [W]", MEMORY: "memory [GiB]"}
+    return pd.concat({"here": ours, "report": printed}).rename(index=units).T
 
 
 def job_outcomes(center: Datacenter) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def job_outcomes(center: Datacenter) -> pd.DataFrame:
         {"all": [13.8, 12.9, 20.6, 33.1, 51.2], "ml": [51.9, 39.7, 32.4, 47.0, 55.8]},
         index=ours.index,
     )
-    return pd.concat({"here": ours, "report": printed}, axis=1)
+    return pd.concat({"here [%]": ours, "report [%]": printed}, axis=1)
 
 
 def by_hour(center: Datacenter) -> Profile:
@@ -206,8 +206,18 @@ def steps(center: Datacenter, setup: Setup, *, rng: np.random.Generator) -> Step
 
 
 def steps_table(found: Steps) -> pd.DataFrame:
-    """Before, after and the interval of the step, by metric, class and what was averaged."""
-    return pd.concat({SHORT_NAMES[name]: shift.table(dict(one)) for name, one in found.items()})
+    """Before, after and the interval of the step, by metric, class and what was averaged.
+
+    A sum of temperatures over nodes means nothing, so there is none.
+    """
+    units = {POWER: "power [W]", LOAD: "load", AMBIENT: "ambient temp. [°C]"}
+    tables = {units[name]: shift.table(dict(one)) for name, one in found.items()}
+    whole = pd.concat(tables, names=["metric", "class", "of"])
+    index = whole.index
+    summed = (index.get_level_values("metric") == units[AMBIENT]) & (
+        index.get_level_values("of") == "cluster"
+    )
+    return whole[~summed]
 
 
 def published_steps(name: str) -> dict[str, tuple[float, float]]:
@@ -262,7 +272,8 @@ def merged_names(center: Datacenter) -> pd.DataFrame:
         name: percentile_tables.percentiles(center.telemetry, [POWER], gpu_nodes=nodes).table()
         for name, nodes in lists.items()
     }
-    return pd.concat({name: one.xs(POWER, level=0) for name, one in tables.items()})
+    whole = pd.concat({name: one.xs(POWER, level=0) for name, one in tables.items()})
+    return whole.drop(index="all", level=1)[["samples", "50 %", "99 %", "mean", "max"]]
 
 
 def ask(found: T | Missing, question: Callable[[T], S]) -> S | Missing:

@@ -178,7 +178,7 @@ def hours_behind(starts: pd.Series, true: Mapping[str, str]) -> float:
 
 
 def _summer(starts: Arrivals) -> np.ndarray:
-    """Starts of the days of summer time by hour, without empty days, (days, 24)."""
+    """Count the starts of each day of summer time by hour, empty days left out, (days, 24)."""
     days = starts.days_by_hour()
     summer = starts.first_day + np.arange(len(days)) < _END_OF_SUMMER_TIME
     return days[summer & (days.sum(axis=1) > 0)]
