@@ -76,7 +76,11 @@ def differences(found: dict[str, str], want: dict[str, str]) -> dict[str, list[s
         Path(name).name: [
             line[:300]
             for line in difflib.unified_diff(
-                want.get(name, "").splitlines(), found.get(name, "").splitlines(), "want", "found", n=0
+                want.get(name, "").splitlines(),
+                found.get(name, "").splitlines(),
+                "want",
+                "found",
+                n=0,
             )
         ]
         for name in sorted(want.keys() | found.keys())

@@ -24,6 +24,7 @@ from restudy.telemetry.occurrences import Quality
 from restudy.telemetry.samples import Telemetry
 from restudy.telemetry.store import DESCRIPTION, QUALITY, open_quality, open_store
 from restudy.traces import datasets as job_datasets
+from restudy.traces.hardware import read_hardware
 from restudy.traces.jobs import PAPER_GPU_NODES, gpu_names
 
 
@@ -59,6 +60,14 @@ class Datacenter:
         """Name of the node metrics in the data registry."""
         return self.telemetry.dataset
 
+    @property
+    def racks(self) -> dict[str, str] | None:
+        """Rack of each node, where the hardware table has a column ``rack``."""
+        if self.hardware is None or "rack" not in self.hardware:
+            return None
+        known = self.hardware.dropna(subset=["rack"])
+        return dict(zip(known["node"].astype(str), known["rack"].astype(str), strict=True))
+
     def banner(self) -> str:
         """Say in one box of HTML whether this is a real cluster."""
         title = escape(self.telemetry.title)
@@ -83,7 +92,13 @@ class Datacenter:
 
 
 def datacenter(
-    choice: str, jobs: str, recipe: Recipe, *, metrics: Sequence[str], gpu_nodes: str = ""
+    choice: str,
+    jobs: str,
+    recipe: Recipe,
+    *,
+    metrics: Sequence[str],
+    gpu_nodes: str = "",
+    hardware: str = "",
 ) -> Datacenter:
     """Give the cluster that a chapter runs on.
 
@@ -101,6 +116,9 @@ def datacenter(
         Metrics to generate.
     gpu_nodes : str
         Node list of the GPU nodes of a cluster given by path.
+    hardware : str
+        Path of its nodes' hardware, CSV or Parquet with the columns
+        `restudy.traces.hardware.COLUMNS` and, for racks by other names than Lisa's, ``rack``.
 
     Returns
     -------
@@ -117,11 +135,12 @@ def datacenter(
         known = data.available("lisa-node-metrics") or data.sampled("lisa-node-metrics")
         choice = "lisa-nodes" if known else "generated"
     if choice == "generated":
-        if jobs:
-            raise TelemetryError(
-                f"jobs={jobs!r} belongs to node metrics of your own, but they are generated; give "
-                "telemetry=PATH, or leave jobs empty."
-            )
+        for name, given in (("jobs", jobs), ("hardware", hardware)):
+            if given:
+                raise TelemetryError(
+                    f"{name}={given!r} belongs to node metrics of your own, but they are "
+                    f"generated; give telemetry=PATH, or leave {name} empty."
+                )
         return generated(recipe, metrics)
     found = datasets.telemetry(choice)
     if not jobs and choice not in datasets.CHOICES:
@@ -132,7 +151,9 @@ def datacenter(
     (trace,) = job_datasets.traces(jobs or "zenodo", gpu_nodes=gpu_nodes, seed=0, scale=1.0)
     gpu = gpu_names(gpu_nodes) if gpu_nodes else PAPER_GPU_NODES
     clean, quality = cleaned(found, choice, metrics)
-    return Datacenter(clean, trace.jobs.compute(), gpu & set(clean.nodes), None, None, quality)
+    machines = read_hardware(Path(hardware).expanduser()) if hardware else None
+    nodes = gpu & set(clean.nodes)
+    return Datacenter(clean, trace.jobs.compute(), nodes, machines, None, quality)
 
 
 def cleaned(

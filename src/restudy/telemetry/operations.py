@@ -22,7 +22,7 @@ from restudy.telemetry.levels import Levels
 from restudy.telemetry.metrics import TelemetryError, metric
 from restudy.telemetry.percentiles import GPU_NODES_AS_CODED, percentiles
 from restudy.telemetry.profiles import HOURS, WEEKDAYS, Profile, profile
-from restudy.telemetry.racks import RackPower, rack, rack_power
+from restudy.telemetry.racks import RackPower, rack_of, rack_power
 from restudy.telemetry.series import Grid
 from restudy.telemetry.shift import Change, before_after, node_hours
 from restudy.telemetry.spearman import spearman
@@ -125,12 +125,13 @@ def grid(center: Datacenter) -> Grid:
 
 def racks(center: Datacenter) -> RackPower:
     """Power of each rack over time."""
-    return rack_power(center.telemetry, grid(center))
+    return rack_power(center.telemetry, grid(center), names=center.racks)
 
 
 def ml_racks(center: Datacenter) -> set[str]:
     """Racks that have a GPU node."""
-    return {name for node in center.gpu_nodes if (name := rack(node)) is not None}
+    nodes = sorted(center.gpu_nodes)
+    return set(rack_of(nodes, center.racks)[0])
 
 
 def strips(center: Datacenter) -> pd.DataFrame:
