@@ -31,6 +31,8 @@ check: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/traces.py
+	$(BIN)/python benchmarks/telemetry.py
+	$(BIN)/python benchmarks/telemetry_scale.py
 
 serve: .venv/installed
 	$(BIN)/restudy serve

@@ -58,17 +58,23 @@ def measure(arguments: Sequence[str], *, limit_s: float | None = None) -> Run:
     return dict(json.loads(done.stdout))
 
 
-def agree(ours: Answers, theirs: Answers, *, relative: float = 1e-9) -> None:
-    """Stop if two engines differ by more than the rounding of sums of floats."""
+def agree(
+    ours: Answers, theirs: Answers, *, relative: float = 1e-9, absolute: float = 1e-9
+) -> None:
+    """Stop if two engines differ by more than rounding: of sums of floats, or as told."""
     if ours.keys() != theirs.keys():
         raise SystemExit(f"different questions: {sorted(ours.keys() ^ theirs.keys())[:8]}")
     for key, value in ours.items():
-        if abs(value - theirs[key]) > relative * max(1.0, abs(value)):
+        if abs(value - theirs[key]) > max(absolute, relative * abs(value)):
             raise SystemExit(f"{key}: {value} here, {theirs[key]} there")
 
 
 def compare(
-    turns: Sequence[Mapping[str, Run]], rows: int, *, relative: float = 1e-9
+    turns: Sequence[Mapping[str, Run]],
+    rows: int,
+    *,
+    relative: float = 1e-9,
+    absolute: float = 1e-9,
 ) -> dict[str, Run]:
     """Sum up the turns of all engines; the first engine is ours, and all must agree with it."""
     ours = next(iter(turns[0]))
@@ -81,7 +87,12 @@ def compare(
             print(f"  {engine:20s} failed: {failed[0]}", flush=True)
             continue
         if "answers" in reference:
-            agree(reference["answers"], runs[0]["answers"], relative=relative)
+            agree(
+                reference["answers"],
+                runs[0]["answers"],
+                relative=relative,
+                absolute=absolute,
+            )
         seconds = [run["seconds"] for run in runs]
         row: Run = {
             "seconds": seconds,

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from restudy.telemetry import anomalies
 from restudy.telemetry.metrics import TelemetryError
@@ -48,9 +49,24 @@ def test_robust_scores_find_planted_bursts_and_z_scores_only_their_begin():
     assert z.recall < 0.7  # the first of a burst widens the spread for the second
     assert robust.recall > 0.95
     assert robust.precision == pytest.approx(truth.mean() / robust.flagged, rel=0.05)
-    fixed = anomalies.detection(anomalies.beyond(anomalies.robust_scores(value), 10), truth)
-    assert fixed.recall > 0.95
-    assert fixed.precision > 0.9
+
+
+@pytest.mark.parametrize("limit", [10, 15])
+def test_a_limit_of_the_robust_score_finds_the_bursts_that_the_noise_lets_through(limit):
+    """A burst of 30 sigma is missed only if the ten before it spread more than 30 / limit.
+
+    Of these, k = 0, 1 or 2 belong to the burst. The MAD of ten, the mean of the fifth and the sixth
+    distance from the median, is below 30 / limit / 1.4826 if six of the 10 - k of noise are, each
+    with the probability that a normal variable is: on average 0.998 of the bursts are found at a
+    limit of 10, and 0.92 at 15.
+    """
+    value, truth = planted(np.random.default_rng(3))
+    found = anomalies.detection(anomalies.beyond(anomalies.robust_scores(value), limit), truth)
+    near = 2 * stats.norm.cdf(30 / limit / 1.4826) - 1
+    expected = np.mean([stats.binom.sf(5, 10 - k, near) for k in range(3)])
+    deviation = np.sqrt(expected * (1 - expected) / truth.sum())
+    assert found.recall > expected - 3 * deviation
+    assert found.precision > 0.9
 
 
 def test_what_is_unknown_or_does_not_change_is_no_anomaly():

@@ -49,6 +49,7 @@ def read(folder):
 @pytest.mark.parametrize("writer", [layouts.write_node_table, published_layouts.write_long])
 def test_bytes_do_not_depend_on_the_executor(tmp_path, monkeypatch, writer):
     monkeypatch.setattr(layouts, "GROUP_ROWS", 3 * SMALL.samples)
+    monkeypatch.setattr(layouts, "FILE_VALUES", 0)  # a day a file
     alone = writer(tmp_path / "a", SMALL, metrics=SOME)
     with Backwards(3) as executor:
         other = writer(tmp_path / "b", SMALL, metrics=SOME, executor=executor)
@@ -58,6 +59,7 @@ def test_bytes_do_not_depend_on_the_executor(tmp_path, monkeypatch, writer):
 
 def test_rows_do_not_depend_on_the_groups(tmp_path, monkeypatch, store):
     monkeypatch.setattr(layouts, "GROUP_ROWS", 2 * SMALL.samples)
+    monkeypatch.setattr(layouts, "FILE_VALUES", 0)
     cut = layouts.write_node_table(tmp_path, SMALL, metrics=SOME)
     assert len(files(cut)) > len(files(store))
     keys = ["time", "node"]

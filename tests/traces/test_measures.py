@@ -112,6 +112,8 @@ def test_halfyear_of_regular_days(working_halfyear: JobTrace) -> None:
     assert found["halfyear-jobs"] == jobs
     assert found["halfyear-within-months"] == pytest.approx(100 * (31 * 9 + 3) / 93_539)
     assert found["clock-shift-local"] == 4
+    # The nine hours from 12 to 20 h have the largest sum under the wave, which falls slowly.
+    assert found["clock-shift-rhythm"] == 4 + 3
     assert (found["clock-shift-summer"], found["clock-shift-winter"]) == (2, 1)
     assert found["halfyear-run-p05"] == found["halfyear-run-max"] == 100
     assert found["halfyear-short-jobs-hours"] == 0

@@ -68,6 +68,11 @@ def halfyear(path: Path) -> dict[str, float]:
     profile = day_hour.div(day_hour.sum(axis=1), axis=0).mean().to_numpy()
     work = np.isin(np.arange(24), np.arange(9, 18)).astype(float)
     fits = [np.corrcoef(np.roll(profile, k), work)[0, 1] for k in range(24)]
+    # Half a cosine up from the trough (5 to 6 h) to the peak (14 to 17 h), another one down.
+    hour = np.where(np.arange(24) < 5.5, np.arange(24) + 24, np.arange(24))
+    rhythm = -np.cos(np.interp(hour, [5.5, 15.5, 29.5], [0, np.pi, 2 * np.pi]))
+    counts = start[summer].dt.hour.value_counts().sort_index().to_numpy()
+    turns = [np.corrcoef(np.roll(counts, k), rhythm)[0, 1] for k in range(24)]
     longest = run.sort_values().iloc[-round(0.05 * len(run)) :]
     by_id = start.set_axis(jobs["id"])
     values = {
@@ -87,6 +92,7 @@ def halfyear(path: Path) -> dict[str, float]:
         "hour-labels-jump-real": max(jump.max(), (1 / jump).max()),
         "hour-labels-chance-real": smoother(bars),
         "clock-shift-local": np.argmax(fits),
+        "clock-shift-rhythm": np.argmax(turns),
         "common-window-jobs": 100 * part,
         "common-window-runtime": 100 * part_run,
         "common-window-ml-submissions": 100 * 27_287 / (27_287 + 266_604 * part),

@@ -117,6 +117,7 @@ class _Engine(NBClientEngine):
         # Over TCP ipykernel warns in every notebook, and parallel kernels race for ports. The
         # sockets need a folder of their own: by default all kernels share names in the working
         # directory.
+        output, nb_man.output_path = nb_man.output_path, None  # or it is written twice a cell
         with tempfile.TemporaryDirectory(prefix="restudy-") as sockets:
             manager = {"transport": "ipc", "ip": f"{sockets}/kernel"}
             client = _Client(
@@ -131,6 +132,7 @@ class _Engine(NBClientEngine):
             try:
                 client.execute(env=dict(env))
             finally:
+                nb_man.output_path = output  # papermill writes it now, also after an error
                 ensure_event_loop().close()  # the one jupyter_client made for this thread
 
 

@@ -18,10 +18,13 @@ from restudy.telemetry import datasets
 from restudy.telemetry.generator.cluster import hardware_table, nodes
 from restudy.telemetry.generator.layouts import write_node_table
 from restudy.telemetry.generator.recipe import Recipe
+from restudy.telemetry.ingest import ingest
 from restudy.telemetry.metrics import TelemetryError
+from restudy.telemetry.occurrences import Quality
 from restudy.telemetry.samples import Telemetry
-from restudy.telemetry.store import open_store
+from restudy.telemetry.store import DESCRIPTION, QUALITY, open_quality, open_store
 from restudy.traces import datasets as job_datasets
+from restudy.traces.hardware import read_hardware
 from restudy.traces.jobs import PAPER_GPU_NODES, gpu_names
 
 
@@ -41,6 +44,8 @@ class Datacenter:
         Its nodes' hardware (`restudy.traces.hardware.COLUMNS`); None: Lisa's.
     recipe : Recipe or None
         What was planted; None for a real cluster.
+    quality : Quality or None
+        What the rules found in the samples; None if they were not looked at, as those generated.
     """
 
     telemetry: Telemetry
@@ -48,11 +53,20 @@ class Datacenter:
     gpu_nodes: frozenset[str]
     hardware: pd.DataFrame | None
     recipe: Recipe | None
+    quality: Quality | None = None
 
     @property
     def dataset(self) -> str | None:
         """Name of the node metrics in the data registry."""
         return self.telemetry.dataset
+
+    @property
+    def racks(self) -> dict[str, str] | None:
+        """Rack of each node, where the hardware table has a column ``rack``."""
+        if self.hardware is None or "rack" not in self.hardware:
+            return None
+        known = self.hardware.dropna(subset=["rack"])
+        return dict(zip(known["node"].astype(str), known["rack"].astype(str), strict=True))
 
     def banner(self) -> str:
         """Say in one box of HTML whether this is a real cluster."""
@@ -68,9 +82,23 @@ class Datacenter:
             "<code>restudy fetch</code> lists what can be fetched.</p></div>"
         )
 
+    def quality_table(self) -> pd.DataFrame:
+        """Show what the rules found in the samples, one row a rule and metric."""
+        if self.quality is None:
+            why = "the samples are generated, without faults, or were cleaned elsewhere"
+            return pd.DataFrame({"rules": [f"not applied: {why}"]})
+        found = self.quality.table()
+        return found if len(found) else pd.DataFrame({"rules": ["applied: nothing was found"]})
+
 
 def datacenter(
-    choice: str, jobs: str, recipe: Recipe, *, metrics: Sequence[str], gpu_nodes: str = ""
+    choice: str,
+    jobs: str,
+    recipe: Recipe,
+    *,
+    metrics: Sequence[str],
+    gpu_nodes: str = "",
+    hardware: str = "",
 ) -> Datacenter:
     """Give the cluster that a chapter runs on.
 
@@ -88,11 +116,15 @@ def datacenter(
         Metrics to generate.
     gpu_nodes : str
         Node list of the GPU nodes of a cluster given by path.
+    hardware : str
+        Path of its nodes' hardware, CSV or Parquet with the columns
+        `restudy.traces.hardware.COLUMNS` and, for racks by other names than Lisa's, ``rack``.
 
     Returns
     -------
     Datacenter
-        The cluster.
+        The cluster. Real samples are those that the rules of `restudy.telemetry.quality` leave,
+        in a store in the cache folder.
 
     Raises
     ------
@@ -103,11 +135,12 @@ def datacenter(
         known = data.available("lisa-node-metrics") or data.sampled("lisa-node-metrics")
         choice = "lisa-nodes" if known else "generated"
     if choice == "generated":
-        if jobs:
-            raise TelemetryError(
-                f"jobs={jobs!r} belongs to node metrics of your own, but they are generated; give "
-                "telemetry=PATH, or leave jobs empty."
-            )
+        for name, given in (("jobs", jobs), ("hardware", hardware)):
+            if given:
+                raise TelemetryError(
+                    f"{name}={given!r} belongs to node metrics of your own, but they are "
+                    f"generated; give telemetry=PATH, or leave {name} empty."
+                )
         return generated(recipe, metrics)
     found = datasets.telemetry(choice)
     if not jobs and choice not in datasets.CHOICES:
@@ -117,7 +150,50 @@ def datacenter(
         )
     (trace,) = job_datasets.traces(jobs or "zenodo", gpu_nodes=gpu_nodes, seed=0, scale=1.0)
     gpu = gpu_names(gpu_nodes) if gpu_nodes else PAPER_GPU_NODES
-    return Datacenter(found, trace.jobs.compute(), gpu & set(found.nodes), None, None)
+    clean, quality = cleaned(found, choice, metrics)
+    machines = read_hardware(Path(hardware).expanduser()) if hardware else None
+    nodes = gpu & set(clean.nodes)
+    return Datacenter(clean, trace.jobs.compute(), nodes, machines, None, quality)
+
+
+def cleaned(
+    telemetry: Telemetry, choice: str, metrics: Sequence[str]
+) -> tuple[Telemetry, Quality | None]:
+    """Apply the rules for samples to a source, once, on the current Dask client, if any.
+
+    Parameters
+    ----------
+    telemetry : Telemetry
+        The source.
+    choice : str
+        Where it came from: a path, or a name of `restudy.telemetry.datasets`.
+    metrics : sequence of str
+        Metrics to keep, where the source has them.
+
+    Returns
+    -------
+    telemetry : Telemetry
+        A store in the cache folder; a source that is a store already stays as it is.
+    quality : Quality or None
+        What the rules found; None for a store that does not tell.
+
+    Raises
+    ------
+    TelemetryError
+        If the source has none of the metrics, or cannot be read.
+    """
+    path = Path(choice).expanduser()
+    if (path / DESCRIPTION).exists():
+        return telemetry, open_quality(path) if (path / QUALITY).exists() else None
+    kept = [name for name in metrics if name in telemetry.metrics]
+    if not kept:
+        telemetry.require(metrics)
+    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
+    state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    text = repr((telemetry.name, telemetry.parts, telemetry.dataset, kept, state))
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = data.cache_folder() / "prepared" / f"clean-{name}"
+    return ingest(telemetry, folder, metrics=kept), open_quality(folder)
 
 
 def generated(recipe: Recipe, metrics: Sequence[str]) -> Datacenter:

@@ -27,7 +27,9 @@ COLOURS = {"generic": style.GENERIC, "ml": style.ML}
 NAMES = {"generic": "generic nodes", "ml": "ML nodes"}
 
 
-def profile(result: Profile, metric: str, label: str, ax: Axes | None = None) -> Axes:
+def profile(
+    result: Profile, metric: str, label: str, *, phase: str, ax: Axes | None = None
+) -> Axes:
     """Draw mean and standard deviation of a metric over the phases of a cycle, by class of node.
 
     Parameters
@@ -38,6 +40,8 @@ def profile(result: Profile, metric: str, label: str, ax: Axes | None = None) ->
         Which of its metrics.
     label : str
         Name and unit of the metric, for the axis.
+    phase : str
+        Name of what the cycle counts, for the other axis.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
 
@@ -57,7 +61,7 @@ def profile(result: Profile, metric: str, label: str, ax: Axes | None = None) ->
         ax.plot(at, mean, "o-", color=COLOURS[kind], ms=4, label=f"{NAMES[kind]}, mean ± sd")
     step = 3 if len(at) > 12 else 1
     ax.set_xticks(at[::step], [str(name) for name in result.labels[::step]])
-    ax.set_ylabel(label)
+    ax.set(xlabel=phase, ylabel=label)
     ax.set_ylim(bottom=0)
     legend_above(ax, 2)
     return ax

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,17 @@ from restudy.telemetry.datacenter import Datacenter
 from restudy.telemetry.experiments import PAPER, EnergyStudy, Setup
 from restudy.telemetry.generator.recipe import Recipe
 from restudy.telemetry.gpu_heat import HeatCurves
+from restudy.telemetry.metrics import TelemetryError
 from restudy.telemetry.ratios import RATIOS
 from restudy.telemetry.state_moments import PAPER_STATES
 from restudy.telemetry.utilisation import Utilisation, utilisation
 from restudy.traces.datasets import PowerSeries, WeekLoad
+from restudy.traces.experiments import attempt
 from restudy.traces.findings import PowerFit
 from restudy.traces.jobs import TraceError
-from restudy.traces.results import CLASSES
+from restudy.traces.results import CLASSES, Missing
+
+T = TypeVar("T")
 
 _SLOTS = range(4)
 METRICS = (
@@ -67,7 +72,7 @@ def recipe(setup: Setup, *, seed: int) -> Recipe:
 
 @dataclass(frozen=True)
 class NodeSide:
-    """Everything that the paper shows of nodes and of jobs on nodes.
+    """Everything that the paper shows of nodes and of jobs on nodes; `Missing` says why not.
 
     Attributes
     ----------
@@ -85,21 +90,32 @@ class NodeSide:
         Figure 10, by what counts as one observation and by class of node.
     """
 
-    utilisation: Utilisation
-    heat: HeatCurves
-    slots: Counts
-    energy: EnergyStudy
-    common: EnergyStudy
-    together: Mapping[str, Mapping[str, Cotermination]]
+    utilisation: Utilisation | Missing
+    heat: HeatCurves | Missing
+    slots: Counts | Missing
+    energy: EnergyStudy | Missing
+    common: EnergyStudy | Missing
+    together: Mapping[str, Mapping[str, Cotermination]] | Missing
 
     def ml_shares(self) -> dict[str, dict[str, float]]:
-        """Give Figure 1 and Table 5 as published, in the common window, and by two other rules."""
-        rules = [rule for rule in self.common.found if rule != PAPER]
+        """Give Figure 1 and Table 5 as published, in the common window, and by two other rules.
+
+        Raises TelemetryError where an answer is missing.
+        """
+        common = answered(self.common)
+        rules = [rule for rule in common.found if rule != PAPER]
         return {
-            "as published": self.energy.ml(PAPER),
-            "common window": self.common.ml(PAPER),
-            **{f"common window, {rule}": self.common.ml(rule) for rule in rules},
+            "as published": answered(self.energy).ml(PAPER),
+            "common window": common.ml(PAPER),
+            **{f"common window, {rule}": common.ml(rule) for rule in rules},
         }
+
+
+def answered(found: T | Missing) -> T:
+    """Give an answer; raises TelemetryError with the reason where there is none."""
+    if isinstance(found, Missing):
+        raise TelemetryError(found.reason)
+    return found
 
 
 def node_side(center: Datacenter, setup: Setup, *, rng: np.random.Generator) -> NodeSide:
@@ -117,25 +133,29 @@ def node_side(center: Datacenter, setup: Setup, *, rng: np.random.Generator) -> 
     Returns
     -------
     NodeSide
-        The answers.
-
-    Raises
-    ------
-    TelemetryError
-        If metrics are missing, or the classes have no time in common.
+        The answers; where metrics, hardware or a common window are lacking, why.
     """
-    telemetry, gpu = center.telemetry, center.gpu_nodes
-    study = experiments.energy(telemetry, center.jobs, gpu_nodes=gpu)
-    _, window = experiments.windows(telemetry, gpu_nodes=gpu)
+    telemetry, gpu, hardware = center.telemetry, center.gpu_nodes, center.hardware
+    study = attempt(lambda: experiments.energy(telemetry, center.jobs, gpu_nodes=gpu))
+
+    def common() -> EnergyStudy:
+        _, window = experiments.windows(telemetry, gpu_nodes=gpu)
+        return experiments.energy(telemetry, center.jobs, window=window, gpu_nodes=gpu)
+
+    def together() -> Mapping[str, Mapping[str, Cotermination]]:
+        return experiments.terminating_together(
+            telemetry, answered(study), replicates=setup.replicates, rng=rng
+        )
+
     return NodeSide(
-        utilisation=utilisation(telemetry, RATIOS, hardware=center.hardware, gpu_nodes=gpu),
-        heat=gpu_heat.heat_curves(telemetry, hardware=center.hardware),
-        slots=gpu_heat.slot_power(telemetry, hardware=center.hardware),
-        energy=study,
-        common=experiments.energy(telemetry, center.jobs, window=window, gpu_nodes=gpu),
-        together=experiments.terminating_together(
-            telemetry, study, replicates=setup.replicates, rng=rng
+        utilisation=attempt(
+            lambda: utilisation(telemetry, RATIOS, hardware=hardware, gpu_nodes=gpu)
         ),
+        heat=attempt(lambda: gpu_heat.heat_curves(telemetry, hardware=hardware)),
+        slots=attempt(lambda: gpu_heat.slot_power(telemetry, hardware=hardware)),
+        energy=study,
+        common=attempt(common),
+        together=attempt(together),
     )
 
 
@@ -181,15 +201,18 @@ def _cell(value: float, interval: np.ndarray) -> str:
 
 
 def heat_table(found: NodeSide) -> pd.DataFrame:
-    """Table 4 and the temperature at full power, by slot, here and as printed."""
+    """Table 4 and the temperature at full power, by slot, here and as printed.
+
+    Raises TelemetryError where an answer is missing.
+    """
     printed = published.slot_power()
-    full = found.heat.at_full_power()
+    full, slots = answered(found.heat).at_full_power(), answered(found.slots)
     rows = {}
-    for slot in found.slots.groups:
+    for slot in slots.groups:
         rows[slot] = {
-            "mean power [%]": 100 * found.slots.mean(slot),
+            "mean power [%]": 100 * slots.mean(slot),
             "mean power, paper [%]": 100 * float(printed["mean"][slot]),
-            "sd of power [%]": 100 * found.slots.std(slot),
+            "sd of power [%]": 100 * slots.std(slot),
             "sd of power, paper [%]": 100 * float(printed["std"][slot]),
             "temperature at full power [%]": float(full[slot]),
         }
@@ -200,14 +223,16 @@ def measured(center: Datacenter, found: NodeSide) -> dict[str, float]:
     """Measure what the claims say of the node side: claim id to value in its unit.
 
     Only for the published node table with the published jobs; the joined table follows from both.
+    Raises TelemetryError where an answer is missing.
     """
-    who = found.energy.residency
-    n = found.energy.sums.spread(len(who.running))[0]
+    study, used = answered(found.energy), answered(found.utilisation)
+    who = study.residency
+    n = study.sums.spread(len(who.running))[0]
     values = {
         "telemetry-nodes": float(len(center.telemetry.nodes)),
         "node-samples": float(n.sum()),  # those with power; the table has no other
         "joined-rows": float((n * who.running).sum()),
-        "gpu-temperature-over-90": 100 * found.utilisation.over_limit(_LIMIT),
+        "gpu-temperature-over-90": 100 * used.over_limit(_LIMIT),
     }
     names = {
         "load": "load1",
@@ -218,22 +243,22 @@ def measured(center: Datacenter, found: NodeSide) -> dict[str, float]:
         "gpu-memory": "gpu_memory",
         "gpu-temperature": "gpu_temperature",
     }
-    table = found.utilisation.without_outliers().table()
+    table = used.without_outliers().table()
     for short, ratio in names.items():
         for kind, node in (("generic", "cpu-node"), ("ml", "gpu-node")):
             if (ratio, kind) in table.index:
                 values[f"{node}-{short}-mean"] = float(table["mean"][ratio, kind])
                 values[f"{node}-{short}-median"] = float(table["50 %"][ratio, kind])
-    full = found.heat.at_full_power()
-    for k, slot in enumerate(found.slots.groups):
+    full, slots = answered(found.heat).at_full_power(), answered(found.slots)
+    for k, slot in enumerate(slots.groups):
         values[f"gpu{k}-temperature-full-power"] = float(full[slot])
-        values[f"gpu{k}-power-mean"] = 100 * found.slots.mean(slot)
-        values[f"gpu{k}-power-std"] = 100 * found.slots.std(slot)
+        values[f"gpu{k}-power-mean"] = 100 * slots.mean(slot)
+        values[f"gpu{k}-power-std"] = 100 * slots.std(slot)
     return values | _joined(found)
 
 
 def _joined(found: NodeSide) -> dict[str, float]:
-    study = found.energy
+    study = answered(found.energy)
     ml = study.ml(PAPER)
     names = ("racks", "nodes", "submissions", "run time", "energy")
     values = {f"share-ml-{name.replace(' ', '')}": ml[name] for name in names}
@@ -253,9 +278,9 @@ def _joined(found: NodeSide) -> dict[str, float]:
     values |= {
         "joined-jobs": float(states.amounts["jobs"].sum()),
         "joined-unsuccessful-energy": 100 * float(lost),
-        "common-window-ml-energy-joined": found.common.ml(PAPER)["energy"],
+        "common-window-ml-energy-joined": answered(found.common).ml(PAPER)["energy"],
     }
-    first = next(iter(found.together.values()))
+    first = next(iter(answered(found.together).values()))
     for kind, one in first.items():
         values[f"concurrent-rows-{kind}"] = float(one.rows)
         for at, state in enumerate(one.states):

@@ -128,7 +128,8 @@ def kendall(
     Notes
     -----
     Two passes. The tables take 8 bytes x ``levels.most**2`` a pair of metrics and period. With
-    levels C - D changes by at most the number of newly tied pairs of the two metrics.
+    levels C - D changes by at most the number of newly tied pairs of the two metrics. As they are
+    no longer in the denominator, tau-b grows by about ``1 / levels.most`` of itself.
     """
     names = names_of(metrics)
     bound: dict[str, Any] = {"metrics": tuple(metrics), "periods": periods, "nodes": tuple(nodes)}

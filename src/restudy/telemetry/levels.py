@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from restudy.telemetry.samples import host
+from restudy.traces.counting import add_counts
 
 EXACT = 54  # bits: every whole number up to 2**53 has its own level
 
@@ -84,13 +85,14 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         bits = min(self.bits, other.bits)
-        value = cut(np.concatenate((self.value, other.value)), bits)
-        return _fit(self.most, bits, *_sum(value, np.concatenate((self.n, other.n))))
+        value = [one.value if one.bits == bits else cut(one.value, bits) for one in (self, other)]
+        n = np.concatenate((self.n, other.n))
+        return _fit(self.most, bits, *add_counts(np.concatenate(value), n))
 
     def code(self, step: Any) -> Any:
         """Place of each number among the values, int64; all of them were counted."""
         value = np.asarray(self.value, like=step)
-        return np.searchsorted(value, cut(step, self.bits))
+        return np.searchsorted(value, step if self.bits == EXACT else cut(step, self.bits))
 
     def twice_midrank(self) -> np.ndarray:
         """Twice the midrank of each value, int64: one rank for all samples of a value."""
@@ -127,18 +129,13 @@ def count(step: Any, levels: Levels) -> Counts:
     return _fit(levels.most, EXACT, host(value), host(n).astype("int64"))
 
 
-def _sum(value: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    distinct, place = np.unique(value, return_inverse=True)
-    total = np.zeros(len(distinct), "int64")
-    np.add.at(total, place, n)
-    return distinct, total
-
-
 def _fit(most: int, bits: int, value: np.ndarray, n: np.ndarray) -> Counts:
     """Drop bits, one at a time, until the number of values fits."""
+    if len(value) > most:
+        bits = min(bits, int(np.abs(value).max()).bit_length())  # no value has the others
     while len(value) > most:
         bits -= 1
-        value, n = _sum(cut(value, bits), n)
+        value, n = add_counts(cut(value, bits), n)
     return Counts(most, bits, value, n)
 
 

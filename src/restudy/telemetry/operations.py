@@ -1,5 +1,6 @@
 """The questions of arXiv 2107.11832 to a datacenter."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -21,10 +22,11 @@ from restudy.telemetry.levels import Levels
 from restudy.telemetry.metrics import TelemetryError, metric
 from restudy.telemetry.percentiles import GPU_NODES_AS_CODED, percentiles
 from restudy.telemetry.profiles import HOURS, WEEKDAYS, Profile, profile
-from restudy.telemetry.racks import RackPower, rack, rack_power
+from restudy.telemetry.racks import RackPower, rack_of, rack_power
+from restudy.telemetry.series import Grid
 from restudy.telemetry.shift import Change, before_after, node_hours
 from restudy.telemetry.spearman import spearman
-from restudy.telemetry.sums import Grid, extent
+from restudy.telemetry.sums import extent
 from restudy.traces import distributions, hardware, outcomes
 from restudy.traces.datasets import PowerSeries
 from restudy.traces.experiments import attempt
@@ -89,8 +91,8 @@ def node_percentiles(center: Datacenter) -> pd.DataFrame:
     ours = found.drop(index="all", level=1).drop(columns="samples")
     ours.loc[MEMORY] = (ours.loc[MEMORY] / 2**30).to_numpy()
     printed = published.percentiles().drop(columns="unit").loc[[POWER]]
-    both = pd.concat({"here": ours, "report": printed}).rename(index=SHORT_NAMES)
-    return both.T
+    units = {POWER: "power [W]", MEMORY: "memory [GiB]"}
+    return pd.concat({"here": ours, "report": printed}).rename(index=units).T
 
 
 def job_outcomes(center: Datacenter) -> pd.DataFrame:
@@ -103,7 +105,7 @@ def job_outcomes(center: Datacenter) -> pd.DataFrame:
         {"all": [13.8, 12.9, 20.6, 33.1, 51.2], "ml": [51.9, 39.7, 32.4, 47.0, 55.8]},
         index=ours.index,
     )
-    return pd.concat({"here": ours, "report": printed}, axis=1)
+    return pd.concat({"here [%]": ours, "report [%]": printed}, axis=1)
 
 
 def by_hour(center: Datacenter) -> Profile:
@@ -123,33 +125,34 @@ def grid(center: Datacenter) -> Grid:
 
 def racks(center: Datacenter) -> RackPower:
     """Power of each rack over time."""
-    return rack_power(center.telemetry, grid(center))
+    return rack_power(center.telemetry, grid(center), names=center.racks)
 
 
 def ml_racks(center: Datacenter) -> set[str]:
     """Racks that have a GPU node."""
-    return {name for node in center.gpu_nodes if (name := rack(node)) is not None}
+    nodes = sorted(center.gpu_nodes)
+    return set(rack_of(nodes, center.racks)[0])
 
 
 def strips(center: Datacenter) -> pd.DataFrame:
     """Share of time in each fifth of full load; system load by both numbers of cores."""
     telemetry, steps = center.telemetry, grid(center)
-    as_published, repaired = (
-        strip_loads.published_strips(telemetry, cores)
-        for cores in (strip_loads.PublishedCores(), strip_loads.HardwareCores())
+    published_load, *others = strip_loads.published_strips(telemetry, strip_loads.PublishedCores())
+    true_load = dataclasses.replace(
+        published_load,
+        name="System Load, all cores",
+        full=strip_loads.SumOver(strip_loads.HardwareCores()),
     )
-    rows = {
-        one.name: strip_loads.fifths(strip_loads.load(telemetry, one, steps))
-        for one in as_published
-    }
-    true_load = strip_loads.fifths(strip_loads.load(telemetry, repaired[0], steps))
-    named = {"System Load": rows.pop("System Load"), "System Load, all cores": true_load}
+    chosen = [published_load, true_load, *others]
     submit = center.jobs["submit"].dropna().to_numpy()
     hourly = Grid(steps.start // 3600 * 3600, 3600, -(-steps.steps * steps.step_s // 3600))
-    arriving = strip_loads.fifths(strip_loads.arrivals(submit, hourly))
-    return pd.DataFrame.from_dict(
-        {"Job Arrivals": arriving, **named, **rows},
-        orient="index",
+    loads = [
+        strip_loads.arrivals(submit, hourly),
+        *strip_loads.loads(telemetry, chosen, steps),
+    ]
+    return pd.DataFrame(
+        [strip_loads.fifths(load) for load in loads],
+        index=["Job Arrivals", *(strip.name for strip in chosen)],
         columns=list(strip_loads.FIFTHS),
     )
 
@@ -204,8 +207,18 @@ def steps(center: Datacenter, setup: Setup, *, rng: np.random.Generator) -> Step
 
 
 def steps_table(found: Steps) -> pd.DataFrame:
-    """Before, after and the interval of the step, by metric, class and what was averaged."""
-    return pd.concat({SHORT_NAMES[name]: shift.table(dict(one)) for name, one in found.items()})
+    """Before, after and the interval of the step, by metric, class and what was averaged.
+
+    A sum of temperatures over nodes means nothing, so there is none.
+    """
+    units = {POWER: "power [W]", LOAD: "load", AMBIENT: "ambient temp. [°C]"}
+    tables = {units[name]: shift.table(dict(one)) for name, one in found.items()}
+    whole = pd.concat(tables, names=["metric", "class", "of"])
+    index = whole.index
+    summed = (index.get_level_values("metric") == units[AMBIENT]) & (
+        index.get_level_values("of") == "cluster"
+    )
+    return whole[~summed]
 
 
 def published_steps(name: str) -> dict[str, tuple[float, float]]:
@@ -260,7 +273,8 @@ def merged_names(center: Datacenter) -> pd.DataFrame:
         name: percentile_tables.percentiles(center.telemetry, [POWER], gpu_nodes=nodes).table()
         for name, nodes in lists.items()
     }
-    return pd.concat({name: one.xs(POWER, level=0) for name, one in tables.items()})
+    whole = pd.concat({name: one.xs(POWER, level=0) for name, one in tables.items()})
+    return whole.drop(index="all", level=1)[["samples", "50 %", "99 %", "mean", "max"]]
 
 
 def ask(found: T | Missing, question: Callable[[T], S]) -> S | Missing:

@@ -1,7 +1,7 @@
 """Power of racks over time, and how long it lies above what the cooling removes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,8 @@ import pandas as pd
 
 from restudy.telemetry.metrics import TelemetryError
 from restudy.telemetry.samples import Telemetry
-from restudy.telemetry.sums import Grid, metric_sums
+from restudy.telemetry.series import Grid
+from restudy.telemetry.sums import metric_sums
 
 COOLING_W = 5500.0  # arXiv 2107.11832: what Lisa's cooling removes from each rack
 
@@ -26,8 +27,12 @@ def rack(node: str) -> str | None:
     return found[1] if found else None
 
 
-def rack_of(nodes: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+def rack_of(
+    nodes: Sequence[str], given: Mapping[str, str] | None = None
+) -> tuple[tuple[str, ...], np.ndarray]:
     """Racks by number, and the place of each node's rack among them (-1 without one), int64.
+
+    Where the rack of each node is given its name is not looked at.
 
     Examples
     --------
@@ -35,10 +40,16 @@ def rack_of(nodes: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     >>> names, place.tolist()
     (('r9', 'r10'), [1, 0, -1, 1])
     """
-    found = [rack(node) for node in nodes]
-    names = sorted({name for name in found if name}, key=lambda name: int(name[1:]))
+    found = [rack(node) if given is None else given.get(node) for node in nodes]
+    names = sorted({name for name in found if name}, key=_by_number)
     place = {name: at for at, name in enumerate(names)}
     return tuple(names), np.array([place[name] if name else -1 for name in found], "int64")
+
+
+def _by_number(name: str) -> tuple[str, int, str]:
+    """Order r9 before r10, and names without a number by themselves."""
+    found = re.match(r"(\D*)(\d+)", name)
+    return (found[1], int(found[2]), name) if found else (name, 0, name)
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,13 @@ def episodes(above: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return begins, np.flatnonzero(edges == -1) - begins
 
 
-def rack_power(telemetry: Telemetry, grid: Grid, *, metric: str = "node_power_usage") -> RackPower:
+def rack_power(
+    telemetry: Telemetry,
+    grid: Grid,
+    *,
+    metric: str = "node_power_usage",
+    names: Mapping[str, str] | None = None,
+) -> RackPower:
     """Power of each rack in each step.
 
     Parameters
@@ -108,6 +125,8 @@ def rack_power(telemetry: Telemetry, grid: Grid, *, metric: str = "node_power_us
         seven months take 600 MB.
     metric : str
         Power of a node, W.
+    names : mapping of str to str, optional
+        Rack of each node; by default told from names of nodes like ``r28n3``.
 
     Returns
     -------
@@ -126,11 +145,11 @@ def rack_power(telemetry: Telemetry, grid: Grid, *, metric: str = "node_power_us
             f"a step of {grid.step_s} s is no multiple of the sampling interval of "
             f"{telemetry.interval_s} s; use one, for example {telemetry.interval_s * 4} s."
         )
-    racks, place = rack_of(telemetry.nodes)
+    racks, place = rack_of(telemetry.nodes, names)
     if not racks:
         raise TelemetryError(
-            f"no node of the telemetry {telemetry.name} is named r<rack>n<number>, "
-            f"for example {telemetry.nodes[0]}; use telemetry whose names tell the rack."
+            f"no node of the telemetry {telemetry.name} is named r<rack>n<number>, for example "
+            f"{telemetry.nodes[0]}; give a hardware table with a column rack."
         )
     found = metric_sums(telemetry, metric, grid, group=place, groups=racks)
     return RackPower(racks, grid, found.total * telemetry.interval_s / grid.step_s)

@@ -68,11 +68,20 @@ def categories(column: pa.ChunkedArray) -> pd.Categorical:
 
 def ordered(codes: np.ndarray, names: Sequence[str] | np.ndarray) -> pd.Categorical:
     """Make a categorical of codes of names, in the names' order, without unused or double ones."""
-    used = np.unique(codes[codes >= 0])
-    kept = sorted({str(names[code]) for code in used})
+    used = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(names)))
+    texts = [str(names[code]) for code in used.tolist()]
+    kept = sorted(set(texts))
+    rank = {name: at for at, name in enumerate(kept)}
     place = np.full(len(names) + 1, -1)
-    place[used] = np.searchsorted(np.array(kept, dtype=str), [str(names[c]) for c in used])
+    place[used] = [rank[text] for text in texts]
     return pd.Categorical.from_codes(place[codes], categories=pd.Index(kept, dtype="str"))
+
+
+def _is_ordered(node: pd.Categorical, code: np.ndarray) -> bool:
+    """Tell whether `ordered` would change nothing."""
+    names = node.categories
+    used = np.bincount(code, minlength=len(names)).all()
+    return names.dtype == "str" and names.is_monotonic_increasing and bool(used)
 
 
 def numbers(column: pa.ChunkedArray, metric: str) -> np.ndarray:
@@ -111,6 +120,8 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
         values = rows[name].to_numpy()
         values = values if order is None else values[order]
         arrays[name] = values if new.all() else np.fmax.reduceat(values, begin)
+    if len(begin) == len(rows) and order is None and _is_ordered(rows["node"].array, code):
+        return frame(time, rows["node"].array, arrays)
     node = ordered(code[begin], rows["node"].cat.categories.to_numpy())
     return frame(time[begin], node, arrays)
 

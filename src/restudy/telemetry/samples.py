@@ -5,9 +5,10 @@ A part gives a data frame with the columns ``time`` (datetime64[s], UTC unless t
 part rows are in order of node and time, and a node has one row a time at most; the readers see
 to that.
 
-Frames are pandas' or, if Dask's DataFrame backend is ``cudf``, those of cuDF on a GPU. Code that
-works on them takes arrays from `times`, `codes` and `values` and calls NumPy's functions on them,
-which act where the array lives; what is small comes back with `host`.
+Frames are pandas' or, if Dask's DataFrame backend is ``cudf``, those of cuDF on a GPU: a part is
+read and put in order on the host, then moved. Code that works on frames takes arrays from `times`,
+`codes` and `values` and calls NumPy's functions on them, which act where the array lives; what is
+small comes back with `host`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from typing import Any, Protocol, TypeVar
 
 import dask
 import dask.dataframe as dd
+import distributed  # noqa: F401  its settings have to be there before `fold` changes one
 import numpy as np
 import pandas as pd
+from dask.dataframe.utils import clear_known_categories
 
-from restudy.telemetry.metrics import TelemetryError
+from restudy.telemetry.metrics import TelemetryError, dtype
 
 T = TypeVar("T")
 
@@ -82,11 +85,15 @@ class Telemetry:
     def frame(self, metrics: Sequence[str]) -> dd.DataFrame:
         """Give the samples as a Dask DataFrame, one partition a part, in the backend's frames."""
         self.require(metrics)
-        return dd.from_map(_read, self.parts, columns=list(metrics))
+        empty = {name: np.empty(0, dtype(name)) for name in metrics}
+        node = pd.Categorical([], categories=pd.Index([], dtype="str"))
+        meta = pd.DataFrame({"time": np.empty(0, "M8[s]"), "node": node, **empty})
+        meta = moved(clear_known_categories(meta), backend())
+        return dd.from_map(_read, self.parts, names=list(metrics), library=backend(), meta=meta)
 
 
-def _read(part: Part, columns: list[str]) -> pd.DataFrame:
-    return part.read(columns)
+def _read(part: Part, names: list[str], library: str) -> pd.DataFrame:
+    return moved(part.read(names), library)
 
 
 def fold(
@@ -118,7 +125,7 @@ def fold(
     Raises
     ------
     TelemetryError
-        If metrics are missing or there is no part.
+        If metrics are missing, there is no part, or Dask's DataFrame backend cannot be had.
     """
     telemetry.require(metrics)
     if not telemetry.parts:
@@ -126,7 +133,7 @@ def fold(
     work = dask.delayed(_measure, pure=False)
     join = dask.delayed(_join, pure=False)
     shared = dask.delayed(measure, traverse=False, pure=False)
-    level = [work(part, list(metrics), shared) for part in telemetry.parts]
+    level = [work(part, list(metrics), shared, backend()) for part in telemetry.parts]
     while len(level) > 1:
         level = [join(merge, level[at : at + 8]) for at in range(0, len(level), 8)]
     # In the graph, where a dead worker does not lose it, even if it is some megabytes.
@@ -134,8 +141,10 @@ def fold(
         return dask.compute(level[0])[0]
 
 
-def _measure(part: Part, metrics: list[str], measure: Callable[[pd.DataFrame], T]) -> T:
-    return measure(part.read(metrics))
+def _measure(
+    part: Part, metrics: list[str], measure: Callable[[pd.DataFrame], T], library: str
+) -> T:
+    return measure(moved(part.read(metrics), library))
 
 
 def _join(merge: Callable[[T, T], T], results: Sequence[T]) -> T:
@@ -145,21 +154,32 @@ def _join(merge: Callable[[T, T], T], results: Sequence[T]) -> T:
     return joined
 
 
-def library() -> Any:
-    """Return the module whose frames Dask's DataFrame backend asks for: pandas or cudf.
+def backend() -> str:
+    """Name the library whose frames Dask's DataFrame backend asks for: pandas or cudf.
 
     Raises
     ------
     TelemetryError
-        If the backend is neither, or cudf cannot be imported.
+        If it is neither.
     """
-    name = dask.config.get("dataframe.backend")
-    if name == "pandas":
-        return pd
-    if name != "cudf":
+    name = str(dask.config.get("dataframe.backend"))
+    if name not in {"pandas", "cudf"}:
         raise TelemetryError(
             f"dataframe.backend is {name!r} in Dask's configuration; use pandas or cudf."
         )
+    return name
+
+
+def moved(frame: pd.DataFrame, library: str) -> pd.DataFrame:
+    """Give a frame as one of the library that `backend` named, on the GPU for cudf.
+
+    Raises
+    ------
+    TelemetryError
+        If cudf cannot be imported where this runs.
+    """
+    if library == "pandas":
+        return frame
     try:
         import cudf
     except ImportError as error:
@@ -167,7 +187,7 @@ def library() -> Any:
             f"dataframe.backend is 'cudf' in Dask's configuration, and cudf cannot be imported "
             f"({error}): install it on a machine with a GPU, or set the backend to pandas."
         ) from error
-    return cudf
+    return cudf.from_pandas(frame)
 
 
 def times(frame: pd.DataFrame) -> Any:

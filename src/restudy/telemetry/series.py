@@ -1,120 +1,71 @@
-"""A metric of a node or of a group of nodes over time, in equal slots."""
+"""A quantity of nodes or of groups of nodes over time, in equal steps."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-import pandas as pd
-
-from restudy.telemetry.gram import steps
-from restudy.telemetry.metrics import Metric, TelemetryError
-from restudy.telemetry.samples import Telemetry, codes, fold, host, times, values
 
 
 @dataclass(frozen=True)
-class TimeSeries:
-    """Sums over nodes in equal slots of time.
+class Grid:
+    """Equal steps of time, the first beginning at `start`.
 
     Attributes
     ----------
-    start : numpy.datetime64
-        Begin of the first slot.
-    seconds : int
-        Length of a slot.
-    total : numpy.ndarray of float64, shape (slots,)
-        Sum of the samples of the slot in the metric's unit, NaN where there is none.
-    samples : numpy.ndarray of int64, shape (slots,)
-        Samples in the slot: nodes that report, if a slot is as long as the sampling interval.
+    start : int
+        Seconds since 1970, UTC.
+    step_s : int
+        Length of a step, s.
+    steps : int
+        Number of steps.
+
+    Examples
+    --------
+    >>> grid = Grid.between("2022-07-01", "2022-07-02", 3600)
+    >>> grid.steps, str(grid.times[1])
+    (24, '2022-07-01T01:00:00')
     """
 
-    start: np.datetime64
-    seconds: int
-    total: np.ndarray
-    samples: np.ndarray
+    start: int
+    step_s: int
+    steps: int
 
-    def mean(self) -> np.ndarray:
-        """Mean of the samples of each slot, NaN where there is none."""
-        return self.total / np.maximum(self.samples, 1)
+    @classmethod
+    def between(cls, start: str, stop: str, step_s: int) -> "Grid":
+        """Cover the time from `start` up to, without it, `stop`."""
+        begin, end = (int(np.datetime64(t, "s").astype("int64")) for t in (start, stop))
+        if end <= begin or step_s < 1:
+            raise ValueError(f"{start} to {stop} in steps of {step_s} s has no step")
+        return cls(begin, step_s, -(-(end - begin) // step_s))
+
+    @property
+    def times(self) -> np.ndarray:
+        """Begin of each step, datetime64[s]."""
+        seconds = self.start + self.step_s * np.arange(self.steps, dtype="int64")
+        return seconds.astype("datetime64[s]")
 
 
 @dataclass(frozen=True)
-class _Slots:
-    """Sums of steps, from slot `first` (since 1970) on."""
+class Series:
+    """A quantity of several groups over time.
 
-    first: int
-    total: np.ndarray
-    samples: np.ndarray
-
-    def __add__(self, other: "_Slots") -> "_Slots":
-        if not len(self.total) or not len(other.total):
-            return self if len(self.total) else other
-        first = min(self.first, other.first)
-        last = max(self.first + len(self.total), other.first + len(other.total))
-        total, samples = np.zeros(last - first, "int64"), np.zeros(last - first, "int64")
-        for one in (self, other):
-            here = slice(one.first - first, one.first - first + len(one.total))
-            total[here] += one.total
-            samples[here] += one.samples
-        return _Slots(first, total, samples)
-
-
-def time_series(
-    telemetry: Telemetry, metric: Metric, nodes: Sequence[str], *, seconds: int
-) -> TimeSeries:
-    """Sum a metric over nodes, slot by slot.
-
-    Parameters
+    Attributes
     ----------
-    telemetry : Telemetry
-        The samples.
-    metric : Metric
-        What is summed, in steps of its resolution.
-    nodes : sequence of str
-        The nodes; one gives its own series.
-    seconds : int
-        Length of a slot; slots are counted from 1970-01-01.
-
-    Returns
-    -------
-    TimeSeries
-        From the first to the last slot with a sample.
-
-    Raises
-    ------
-    TelemetryError
-        If the metric is missing or the nodes have no sample of it.
-
-    Notes
-    -----
-    Exact, so no bit depends on the parts. 16 bytes a slot are kept: 7 MB for 145 days of 30 s. A
-    sum of steps stays below 2**63 for ``2**63 / 2**53`` = 1,024 samples a slot of the largest
-    value, and for a million samples of 2**43 steps.
+    groups : tuple of str
+        Names.
+    grid : Grid
+        Steps of time.
+    total : numpy.ndarray of float64, shape (groups, steps)
+        Sum over the samples in each step, in the unit of the quantity; NaN without a sample.
+    n : numpy.ndarray of int64, shape (groups, steps)
+        Samples in each step: nodes that report, if a step is as long as the sampling interval.
     """
-    measure = partial(_slots, metric=metric, nodes=tuple(nodes), seconds=seconds)
-    found = fold(telemetry, [metric.name], measure)
-    if not len(found.total):
-        raise TelemetryError(
-            f"the telemetry {telemetry.name} has no value of {metric.name} on the "
-            f"{len(nodes)} chosen nodes; choose nodes and a metric that it covers."
-        )
-    return TimeSeries(
-        start=np.datetime64(found.first * seconds, "s"),
-        seconds=seconds,
-        total=np.where(found.samples > 0, found.total * metric.resolution, np.nan),
-        samples=found.samples,
-    )
 
+    groups: tuple[str, ...]
+    grid: Grid
+    total: np.ndarray
+    n: np.ndarray
 
-def _slots(frame: pd.DataFrame, metric: Metric, nodes: Sequence[str], seconds: int) -> _Slots:
-    step, known = steps(values(frame, metric.name), metric)
-    keep = known & (codes(frame, nodes) >= 0)
-    slot, step = times(frame)[keep] // seconds, step[keep]
-    if not len(slot):
-        return _Slots(0, np.zeros(0, "int64"), np.zeros(0, "int64"))
-    first = int(slot.min())
-    low = np.bitwise_and(step, 2**26 - 1)  # float64 sums of 26 bits are exact to 2**27 rows
-    high = np.right_shift(step, 26)
-    sums = [host(np.bincount(slot - first, weights=w)).astype("int64") for w in (low, high)]
-    samples = host(np.bincount(slot - first)).astype("int64")
-    return _Slots(first, sums[0] + (sums[1] << 26), samples)
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean over the samples in each step, NaN without one."""
+        return self.total / np.where(self.n, self.n, 1)

@@ -15,7 +15,8 @@ from restudy.telemetry.counting import classes
 from restudy.telemetry.metrics import TelemetryError
 from restudy.telemetry.profiles import Clock, amsterdam
 from restudy.telemetry.samples import Telemetry
-from restudy.telemetry.sums import Grid, metric_sums
+from restudy.telemetry.series import Grid
+from restudy.telemetry.sums import metric_sums
 from restudy.traces.bootstrap import block_weights, percentile_interval
 from restudy.traces.jobs import PAPER_GPU_NODES
 from restudy.traces.results import CLASSES

@@ -151,17 +151,13 @@ def _ranks(X: Any, which: np.ndarray, among: int, table: _Table) -> Any:
 
 def _spearman(table: _Table, product: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Spearman's rho, (M, M), from the products of twice the midranks."""
-    M = len(place)
-    n, square = np.full((M, M), 0, dtype=object), np.full((M, M), 0, dtype=object)
-    for i in range(M):
-        for j in range(M):
-            counts = table.counts[i][place[j]]
-            n[i, j] = int(counts.n.sum())
-            rank = counts.twice_midrank()
-            square[i, j] = _square_sum(counts.n, rank)
+    n = np.array([[int(c.n.sum()) for c in row] for row in table.counts], dtype=object)
+    square = np.array([[_square_sum(c) for c in row] for row in table.counts], dtype=object)
+    n, square = n[:, place], square[:, place]  # (M, classes) -> (M, M)
     return coefficients(Gram(n, n * (n + 1), square, product))
 
 
-def _square_sum(n: np.ndarray, rank: np.ndarray) -> int:
-    """Sum of n rank**2 as a Python whole number."""
-    return int((n.astype(object) * rank.astype(object) ** 2).sum())
+def _square_sum(counts: Counts) -> int:
+    """Sum of the squares of twice the midranks as a Python whole number."""
+    rank = counts.twice_midrank()
+    return int((counts.n.astype(object) * rank.astype(object) ** 2).sum())

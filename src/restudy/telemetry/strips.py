@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from restudy.telemetry.metrics import TelemetryError, metric
+from restudy.telemetry.metrics import TelemetryError
 from restudy.telemetry.racks import COOLING_W, rack_of
 from restudy.telemetry.ratios import Capacities, Load, Ratio, capacities
 from restudy.telemetry.samples import Telemetry, values
-from restudy.telemetry.sums import Grid, Quantity, Series, Value, sums
+from restudy.telemetry.series import Grid, Series
+from restudy.telemetry.sums import Quantity, of_metric, sums
 
 FIFTHS = ("very low", "low", "moderate", "high", "very high")
 _EDGES = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -105,32 +106,21 @@ class Strip:
     ----------
     name : str
         As in the figure.
-    metrics : tuple of str
-        Metrics that it needs.
-    quantity : callable
-        Gives it for each row.
-    resolution : float
-        It is summed in whole multiples of this.
+    quantity : Quantity
+        What is summed.
     full : SumOver or MeanOver
         What full load is.
     """
 
     name: str
-    metrics: tuple[str, ...]
     quantity: Quantity
-    resolution: float
     full: SumOver | MeanOver
-
-
-def of_metric(name: str, metric_name: str, full: SumOver | MeanOver) -> Strip:
-    """Make a strip of a metric."""
-    return Strip(name, (metric_name,), Value(metric_name), metric(metric_name).resolution, full)
 
 
 def of_ratio(name: str, ratio: Ratio, nodes: Sequence[str]) -> Strip:
     """Make a strip of the mean of a ratio to the capacity of Lisa's nodes."""
     found = partial(ratio, capacity=capacities(nodes, ratio.capacities))
-    return Strip(name, ratio.metrics, found, _RATIO_STEP, MeanOver(1.0))
+    return Strip(name, Quantity(ratio.metrics, found, _RATIO_STEP), MeanOver(1.0))
 
 
 @dataclass(frozen=True)
@@ -184,34 +174,34 @@ def published_strips(telemetry: Telemetry, cores: Capacity) -> tuple[Strip, ...]
     power = Load("nvidia_gpu_power_usage_milliwatts_sum", "gpu_tdp_total", unit=1e-3)
     memory = Load("nvidia_gpu_memory_used_bytes_sum", "gpu_memory_bytes_total")
     return (
-        of_metric("System Load", "node_load1", SumOver(cores)),
-        of_metric("Server Power Usage", "node_power_usage", SumOver(RackCooling())),
-        of_metric("Server Temperature", "node_ambient_temp", MeanOver(77.0)),
+        Strip("System Load", of_metric("node_load1"), SumOver(cores)),
+        Strip("Server Power Usage", of_metric("node_power_usage"), SumOver(RackCooling())),
+        Strip("Server Temperature", of_metric("node_ambient_temp"), MeanOver(77.0)),
         of_ratio("Server RAM Usage", Used(), telemetry.nodes),
-        Strip("Disk I/O", disk.metrics, disk, 4096.0, SumOver(PerNode(1.8e9))),
+        Strip("Disk I/O", Quantity(disk.metrics, disk, 4096.0), SumOver(PerNode(1.8e9))),
         of_ratio("GPU Power Usage", power, telemetry.nodes),
-        of_metric("GPU Temperature", "nvidia_gpu_temperature_celsius_mean", MeanOver(91.0)),
-        of_metric("GPU Fan Speed", "nvidia_gpu_fanspeed_percent_mean", MeanOver(100.0)),
+        Strip("GPU Temperature", of_metric("nvidia_gpu_temperature_celsius_mean"), MeanOver(91.0)),
+        Strip("GPU Fan Speed", of_metric("nvidia_gpu_fanspeed_percent_mean"), MeanOver(100.0)),
         of_ratio("GPU Memory Usage", memory, telemetry.nodes),
     )
 
 
-def load(telemetry: Telemetry, strip: Strip, grid: Grid) -> np.ndarray:
-    """Load of the cluster in each step of time.
+def loads(telemetry: Telemetry, strips: Sequence[Strip], grid: Grid) -> list[np.ndarray]:
+    """Load of the cluster in each step of time, all strips in one pass.
 
     Parameters
     ----------
     telemetry : Telemetry
         The samples.
-    strip : Strip
-        The quantity and what its full load is.
+    strips : sequence of Strip
+        The quantities and what their full load is.
     grid : Grid
         Steps of time, each of one or several sampling intervals.
 
     Returns
     -------
-    numpy.ndarray of float64, shape (steps,)
-        0 to 1, larger loads cut to 1; NaN in a step without a sample.
+    list of numpy.ndarray of float64, shape (steps,)
+        One a strip: 0 to 1, larger loads cut to 1; NaN in a step without a sample.
 
     Raises
     ------
@@ -220,14 +210,15 @@ def load(telemetry: Telemetry, strip: Strip, grid: Grid) -> np.ndarray:
     """
     series = sums(
         telemetry,
-        strip.metrics,
-        strip.quantity,
+        [strip.quantity for strip in strips],
         grid,
         group=np.zeros(len(telemetry.nodes), "int64"),
         groups=("cluster",),
-        resolution=strip.resolution,
     )
-    return np.minimum(strip.full(series, telemetry), 1.0)
+    return [
+        np.minimum(strip.full(one, telemetry), 1.0)
+        for strip, one in zip(strips, series, strict=True)
+    ]
 
 
 def arrivals(submit: np.ndarray, grid: Grid) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 import numpy as np
 import pandas as pd
 
+from restudy.errors import UserError
 from restudy.traces import (
     arrivals,
     clock,
@@ -80,7 +81,7 @@ class Setup:
 
 
 def attempt(question: Callable[[], T]) -> T | Missing:
-    """Ask, and say why where the trace cannot answer.
+    """Ask, and say why where the trace, or what goes with it, cannot answer.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def attempt(question: Callable[[], T]) -> T | Missing:
     """
     try:
         return question()
-    except TraceError as error:
+    except UserError as error:
         return Missing(reason=str(error))
 
 

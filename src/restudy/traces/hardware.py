@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import pandas as pd
 
@@ -9,7 +10,7 @@ from restudy.traces import nodelist
 from restudy.traces.jobs import PAPER_GPU_NODES, TraceError
 
 COLUMNS: dict[str, str] = {
-    "node": "name, r<rack>n<number>",
+    "node": "name; on Lisa r<rack>n<number>",
     "cpu_model": "processor",
     "cpu_core_count_per_socket": "cores of a processor",
     "cpu_threads_per_core": "hardware threads of a core",
@@ -76,6 +77,36 @@ def inventory() -> pd.DataFrame:
     (343, 54)
     """
     return _printed().copy()
+
+
+def read_hardware(path: Path) -> pd.DataFrame:
+    """Read the hardware of a cluster's nodes from a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        One row a node, columns of `COLUMNS`; further ones are kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table.
+
+    Raises
+    ------
+    TraceError
+        If the file cannot be read, or is no such table.
+    """
+    try:
+        read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
+        found = read(path)
+    except (OSError, ValueError) as error:
+        raise TraceError(
+            f"hardware={str(path)!r} cannot be read ({str(error).splitlines()[0]}); give a CSV or "
+            "Parquet file with one row a node."
+        ) from error
+    validate(found)
+    return found
 
 
 def validate(hardware: pd.DataFrame) -> None:

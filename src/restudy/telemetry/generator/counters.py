@@ -5,6 +5,8 @@ that is smaller than what the counter grows between two samples at least. So it 
 any stretch of it can be made without the stretch before.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
 from restudy.telemetry.generator import faults
@@ -45,24 +47,38 @@ RATES: dict[str, tuple[float, tuple[tuple[int, float], ...]]] = {
     "node_disk_writes_completed_total_sum": (1.0, ((WRITTEN, 1e-5),)),
     "node_rapl_package_joules_total_sum": (0.0, ((CPU_POWER, 0.1),)),
 }
+_RAPL, _RAPL_POWER = "node_rapl_package_joules_total_sum", "node_rapl_package_power_sum"
+_RAPL_JITTER_W = 0.5
+# What follows from a counter.
+_DERIVED: dict[str, tuple[str, ...]] = {
+    name: (f"{name}_delta",) for name in RATES if name.endswith("_total_sum")
+}
+_DERIVED[_RAPL] += (_RAPL_POWER,)
 # All metrics that `counters` makes.
 COUNTED: frozenset[str] = frozenset(
-    [
-        *RATES,
-        *(f"{name}_delta" for name in RATES if name.endswith("_total_sum")),
-        "node_rapl_package_power_sum",
-        "node_boot_time_seconds",
-    ]
+    [*RATES, *(name for names in _DERIVED.values() for name in names), "node_boot_time_seconds"]
 )
-_RAPL = "node_rapl_package_joules_total_sum"
-_RAPL_JITTER_W = 0.5
 
 
-def counters(block: Block) -> dict[str, np.ndarray]:
-    """Make all counters, their differences, the power of the processors and the time of boot."""
+def counters(block: Block, names: Collection[str] = COUNTED) -> dict[str, np.ndarray]:
+    """Make counters, their differences, the power of the processors and the time of boot.
+
+    Parameters
+    ----------
+    block : Block
+        The samples.
+    names : collection of str
+        Metrics that are wanted, by default all.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (nodes, samples)
+        The metrics of `COUNTED` that are wanted, or follow from the same counters.
+    """
     step, first = block.recipe.interval_s, block.warm - 1
     time = block.time[first:]
-    made = {name: np.empty((len(block.nodes), len(time))) for name in RATES}
+    wanted = {name for name in RATES if not {name, *_DERIVED.get(name, ())}.isdisjoint(names)}
+    made = {name: np.empty((len(block.nodes), len(time))) for name in RATES if name in wanted}
     booted = np.empty((len(block.nodes), len(time)))
     for i, (node, line) in enumerate(zip(block.nodes, block.lines, strict=True)):
         boot = boots(block.recipe, node, time)
@@ -71,18 +87,19 @@ def counters(block: Block) -> dict[str, np.ndarray]:
         worked = np.maximum(boot, line.at[0])  # no job before
         now, then = (line.integral(at, line.pieces(at)) for at in (time, worked))
         grown = now - then
-        for name, (idle, terms) in RATES.items():
+        for name, values in made.items():
+            idle, terms = RATES[name]
             total = idle * (time - boot)
             for row, factor in terms:
                 total = total + factor * grown[:, row]
             fine = 10.0 if name == _RAPL else 1.0
             room = _RAPL_JITTER_W if name == _RAPL else 0.5 * idle
-            made[name][i] = np.floor(fine * (total + room * step * jitter)) / fine
+            values[i] = np.floor(fine * (total + room * step * jitter)) / fine
     result = {name: values[:, 1:] for name, values in made.items()}
-    for name in [name for name in made if name.endswith("_total_sum")]:
+    for name in [name for name in made if name in _DERIVED]:
         result[f"{name}_delta"] = np.diff(made[name])
-    spent = np.maximum(result[f"{_RAPL}_delta"], 0)
-    result["node_rapl_package_power_sum"] = spent / step
+    if _RAPL in made:
+        result[_RAPL_POWER] = np.maximum(result[f"{_RAPL}_delta"], 0) / step
     result["node_boot_time_seconds"] = booted[:, 1:]
     return result
 

@@ -1,4 +1,4 @@
-"""Generated telemetry on disk: one file a day and group of nodes, written side by side."""
+"""Generated telemetry on disk: a file holds some days of a group of nodes, written side by side."""
 
 import json
 import os
@@ -21,19 +21,20 @@ from restudy.telemetry.metrics import METRICS, TelemetryError, dtype
 from restudy.telemetry.samples import Telemetry
 from restudy.traces import parquet
 
-GROUP_ROWS = 46_080  # of a file at most: bounds the memory of a task, 16 nodes a day at 30 s
+GROUP_ROWS = 46_080  # of a group's day at most: 16 nodes at 30 s
+FILE_VALUES = 2**22  # of a file, about: bounds the memory of a task, whatever the number of metrics
 GROUP_NODES = 64  # whose jobs `timeline` keeps in memory
-RUN_DAYS = 8  # that one call makes of a group, so that its jobs are seldom drawn again
+RUN_DAYS = 8  # of a group that one call makes at most, so that its jobs are seldom drawn again
 NOTE = b"restudy.recipe"  # key in a file's metadata
 
 
 @dataclass(frozen=True)
 class Task:
-    """A file to write: the metrics of some nodes on a day."""
+    """A file to write: the metrics of some nodes on some days."""
 
     recipe: Recipe
     nodes: tuple[Node, ...]
-    day: int
+    days: range
     metrics: tuple[str, ...]
     path: Path
 
@@ -50,8 +51,8 @@ def write_node_table(
     Parameters
     ----------
     folder : pathlib.Path
-        Made if absent. It then holds ``parts/part-<day>-<group>.parquet``, ``telemetry.json`` and
-        ``jobs.parquet``.
+        Made if absent. It then holds ``parts/part-<first day>-<group>.parquet``,
+        ``telemetry.json`` and ``jobs.parquet``.
     recipe : Recipe
         The cluster.
     metrics : sequence of str
@@ -111,7 +112,7 @@ def write_parts(
     *,
     executor: Executor | None,
 ) -> None:
-    """Write one file a day and group of nodes, in the layout that `table` gives."""
+    """Write one file for some days of a group of nodes, in the layout that `table` gives."""
     if unknown := [name for name in metrics if name not in METRICS]:
         raise TelemetryError(
             f"the generator has no metrics {', '.join(unknown)}; it has those of the published "
@@ -135,16 +136,29 @@ def write_parts(
 
 def tasks(folder: Path, recipe: Recipe, metrics: tuple[str, ...]) -> Iterator[Task]:
     """Name the files: a group's days follow each other, so that its jobs are drawn once."""
+    step = days_a_file(recipe, len(metrics))
     for number, nodes in enumerate(groups(recipe)):
         first = recipe.gpu_delay if nodes[0].is_gpu else 0
-        for day in range(first, recipe.days):
-            path = folder / f"part-{day:04d}-{number:04d}.parquet"
-            yield Task(recipe, nodes, day, metrics, path)
+        for begin in range(first // step * step, recipe.days, step):
+            days = range(max(begin, first), min(begin + step, recipe.days))
+            path = folder / f"part-{days.start:04d}-{number:04d}.parquet"
+            yield Task(recipe, nodes, days, metrics, path)
+
+
+def days_a_file(recipe: Recipe, metrics: int) -> int:
+    """Give the number of days of a whole group whose rows of so many metrics fit into a file."""
+    rows = max(GROUP_ROWS, FILE_VALUES // (metrics + 2))  # and time and node
+    return min(RUN_DAYS, max(1, rows // (group_size(recipe) * recipe.samples)))
+
+
+def group_size(recipe: Recipe) -> int:
+    """Give the number of nodes of a whole group."""
+    return min(GROUP_NODES, max(1, GROUP_ROWS // recipe.samples))
 
 
 def groups(recipe: Recipe) -> list[tuple[Node, ...]]:
     """Cut the nodes into groups that all have GPUs or all have none, each in order of names."""
-    size = min(GROUP_NODES, max(1, GROUP_ROWS // recipe.samples))
+    size = group_size(recipe)
     found = []
     for gpu in (False, True):
         nodes = [node for node in cluster.nodes(recipe) if node.is_gpu == gpu]
@@ -167,16 +181,23 @@ def columns(task: Task) -> tuple[dict[str, np.ndarray], np.ndarray]:
     place : numpy.ndarray of int64, shape (rows,)
         Place of each row's node in the task.
     """
+    days = [_columns_of_day(task, day) for day in task.days]
+    made = {name: np.concatenate([day[name] for day in days]) for name in days[0]}
+    order = np.argsort(made["place"], kind="stable")  # the days of a node follow each other
+    made = {name: values[order] for name, values in made.items()}
+    return made, made.pop("place")
+
+
+def _columns_of_day(task: Task, day: int) -> dict[str, np.ndarray]:
     recipe, nodes = task.recipe, task.nodes
-    begin = recipe.first + task.day * 86_400
+    begin = recipe.first + day * 86_400
     made: dict[str, np.ndarray] = {
         "time": np.tile(begin + recipe.interval_s * np.arange(recipe.samples), len(nodes)),
         "place": np.repeat(np.arange(len(nodes)), recipe.samples),
     }
-    for name, values in physics.metrics(recipe, nodes, task.day, task.metrics).items():
+    for name, values in physics.metrics(recipe, nodes, day, task.metrics).items():
         made[name] = values.ravel()
-    made = faults.spoil(recipe, nodes, task.day, made)
-    return made, made.pop("place")
+    return faults.spoil(recipe, nodes, day, made)
 
 
 def own_table(task: Task) -> pa.Table:
@@ -219,8 +240,9 @@ def _runs(missing: Sequence[Task]) -> Iterator[list[Task]]:
     """Cut tasks into runs of some days of one group."""
     for _, group in groupby(missing, key=lambda task: task.nodes):
         whole = list(group)
-        for at in range(0, len(whole), RUN_DAYS):
-            yield whole[at : at + RUN_DAYS]
+        files = RUN_DAYS // days_a_file(whole[0].recipe, len(whole[0].metrics))
+        for at in range(0, len(whole), files):
+            yield whole[at : at + files]
 
 
 def _write(task: Task, table: Callable[[Task], pa.Table]) -> None:

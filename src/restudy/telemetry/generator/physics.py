@@ -67,7 +67,7 @@ def metrics(
     block = prepare(recipe, nodes, day)
     made = _load(block) | _processes(block) | _memory(block)
     if not COUNTED.isdisjoint(names):
-        made |= counters(block)
+        made |= counters(block, names)
     ambient = _ambient(block)
     made |= _temperatures(block, ambient)
     watts = np.zeros((len(nodes), recipe.samples))

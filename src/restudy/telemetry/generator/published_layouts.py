@@ -16,6 +16,7 @@ from restudy.telemetry.generator.layouts import (
     NOTE,
     Task,
     columns,
+    days_a_file,
     groups,
     node_column,
     replace,
@@ -35,7 +36,7 @@ def write_published_node_table(
     """Write the 91 columns of ``prom_table_cleaned.parquet`` (doi:10.5281/zenodo.11028933).
 
     ``id``, ``timestamp``, ``node`` and 88 metrics, all floats; a GPU metric of a node or slot
-    without a GPU is 0. In a folder of ``part-<day>-<group>.parquet``, with ``jobs.parquet``.
+    without a GPU is 0. In a folder of ``part-<first day>-<group>.parquet``, with ``jobs.parquet``.
     Raises TelemetryError as `write_node_table` does.
     """
     write_parts(folder, recipe, tuple(METRICS), _published, executor=executor)
@@ -89,8 +90,9 @@ def write_metric_folders(
 
 def _published(task: Task) -> pa.Table:
     made, place = columns(task)
-    number = cluster.nodes(task.recipe).index(task.nodes[0])
-    first = (task.day * len(cluster.nodes(task.recipe)) + number) * 2 * task.recipe.samples
+    every, step = cluster.nodes(task.recipe), days_a_file(task.recipe, len(task.metrics))
+    before = task.days.start // step * len(every) + every.index(task.nodes[0])
+    first = before * step * 2 * task.recipe.samples  # faults double a row at most
     ids = pa.array(first + np.arange(len(place))).cast(pa.decimal128(20, 0))
     arrays = {
         "id": ids,
@@ -148,7 +150,7 @@ def _write_metric(folder: Path, recipe: Recipe, metric: str, day: int) -> None:
             continue
         values = np.full((len(nodes), recipe.samples), unknown)
         if not nodes[0].is_gpu or day >= recipe.gpu_delay:
-            made, place = columns(Task(recipe, nodes, day, (metric,), path))
+            made, place = columns(Task(recipe, nodes, range(day, day + 1), (metric,), path))
             row = (made["time"] - begin) // recipe.interval_s
             inside = row >= 0
             values[place[inside], row[inside]] = made[metric][inside]

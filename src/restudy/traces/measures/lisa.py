@@ -136,6 +136,7 @@ def _clocks(trace: JobTrace, starts: Arrivals) -> dict[str, float]:
         "clock-shift-summer": hours_behind(found, printed.SUMMER_STARTS),
         "clock-shift-winter": hours_behind(found, printed.WINTER_STARTS),
         "clock-shift-local": float(_hours_to_working_day(starts)),
+        "clock-shift-rhythm": float(_hours_to_rhythm(starts)),
     }
 
 
@@ -176,11 +177,21 @@ def hours_behind(starts: pd.Series, true: Mapping[str, str]) -> float:
     return shifts.pop()
 
 
-def _hours_to_working_day(starts: Arrivals) -> int:
-    """Hours to add in summer until the starts fit a day's work; each day weighs the same."""
+def _summer(starts: Arrivals) -> np.ndarray:
+    """Count the starts of each day of summer time by hour, empty days left out, (days, 24)."""
     days = starts.days_by_hour()
     summer = starts.first_day + np.arange(len(days)) < _END_OF_SUMMER_TIME
-    full = days[summer & (days.sum(axis=1) > 0)]
+    return days[summer & (days.sum(axis=1) > 0)]
+
+
+def _hours_to_rhythm(starts: Arrivals) -> int:
+    """Hours to add in summer until the starts fit the published trough and peak."""
+    return clock.hours_between(_summer(starts).sum(axis=0), clock.trough_and_peak())
+
+
+def _hours_to_working_day(starts: Arrivals) -> int:
+    """Hours to add in summer until the starts fit a day's work; each day weighs the same."""
+    full = _summer(starts)
     profile = (full / full.sum(axis=1, keepdims=True)).mean(axis=0)
     return clock.hours_between(profile, clock.working_day())
 
