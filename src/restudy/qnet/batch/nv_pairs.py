@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from restudy.qnet.batch.nv_maps import SIGNS, TARGET, NVMaps
+from restudy.qnet.batch.nv_maps import SIGNS, TARGET
 from restudy.qnet.batch.streams import uniform
 
 
@@ -37,7 +37,7 @@ class ChainRuns:
         return 1e9 / float(self.duration_ns.mean())
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def idle(pair: np.ndarray, side: int, elapsed_ns: float, rates: np.ndarray) -> None:
     """Let one qubit relax and dephase, with rates 1/T1 and 1/T2."""
     stays, coherent = math.exp(-elapsed_ns * rates[0]), math.exp(-elapsed_ns * rates[1])
@@ -48,7 +48,7 @@ def idle(pair: np.ndarray, side: int, elapsed_ns: float, rates: np.ndarray) -> N
         lines[3, j] = stays * lines[3, j] + (1.0 - stays) * lines[0, j]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def dephase(pair: np.ndarray, side: int, coherent: float) -> None:
     """Multiply one qubit's coherence."""
     lines = pair if side == 0 else pair.T
@@ -57,7 +57,7 @@ def dephase(pair: np.ndarray, side: int, coherent: float) -> None:
         lines[2, j] *= coherent
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def act(pair: np.ndarray, side: int, matrix: np.ndarray) -> None:
     """Apply a map of one qubit."""
     lines = pair if side == 0 else pair.T
@@ -67,7 +67,7 @@ def act(pair: np.ndarray, side: int, matrix: np.ndarray) -> None:
             lines[i, j] = matrix[i, 0] * a + matrix[i, 1] * b + matrix[i, 2] * c + matrix[i, 3] * d
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def turn(pair: np.ndarray, side: int, pauli: int) -> None:
     """Apply a Pauli to one qubit."""
     lines = pair if side == 0 else pair.T
@@ -76,11 +76,17 @@ def turn(pair: np.ndarray, side: int, pauli: int) -> None:
             lines[i, j] *= SIGNS[pauli, i]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def outcome(zero: float, one: float, streams: np.ndarray, run: int, which: int) -> int:
+    """Draw 0 or 1 with these chances, which need not sum to 1."""
+    return 0 if uniform(streams, run, which) < zero / (zero + one) else 1
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def swap_pairs(
     left: np.ndarray,
     right: np.ndarray,
-    maps: NVMaps,
+    maps: np.record,
     electron_is_left: bool,
     streams: np.ndarray,
     run: int,
@@ -96,12 +102,8 @@ def swap_pairs(
             for k in range(4):
                 effect = maps.swap[m, j, k] if electron_is_left else maps.swap[m, k, j]
                 chance[m] += left[0, j] * effect * right[k, 0]
-    first = chance[0] + chance[1]
-    m = 0
-    if uniform(streams, run, which) >= first / chance.sum():
-        m = 2
-    if uniform(streams, run, which) >= chance[m] / (chance[m] + chance[m + 1]):
-        m += 1
+    m = 2 * outcome(chance[0] + chance[1], chance[2] + chance[3], streams, run, which)
+    m += outcome(chance[m], chance[m + 1], streams, run, which)
     inner = maps.swap[m] if electron_is_left else maps.swap[m].T
     found = np.empty((4, 4))
     for i in range(4):
@@ -118,7 +120,7 @@ def swap_pairs(
     return maps.correction[m]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def distill_pairs(
     kept: np.ndarray, spent: np.ndarray, distill: np.ndarray, found: np.ndarray
 ) -> None:
@@ -146,7 +148,7 @@ def distill_pairs(
                     found[m, n, a, b] = total
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def corrected_fidelity(pair: np.ndarray, correction: int) -> float:
     """Return the fidelity with psi+ after a Pauli on the right qubit."""
     total = 0.0

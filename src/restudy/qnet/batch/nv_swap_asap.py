@@ -68,13 +68,13 @@ def replay(maps: NVMaps, nodes: int, streams: np.ndarray) -> ChainRuns:
         np.empty(len(streams)),
         np.full(len(streams), nodes - 1, np.int64),
     )
-    _runs(maps, nodes, streams, found.fidelity, found.duration_ns)
+    _runs(maps.record, nodes, streams, found.fidelity, found.duration_ns)
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _runs(
-    maps: NVMaps, nodes: int, streams: np.ndarray, fidelity: np.ndarray, duration: np.ndarray
+    maps: np.record, nodes: int, streams: np.ndarray, fidelity: np.ndarray, duration: np.ndarray
 ) -> None:
     links = nodes - 1
     pairs = np.empty((links, 4, 4))
@@ -103,9 +103,9 @@ def _runs(
         duration[run] = end
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _schedule(
-    maps: NVMaps,
+    maps: np.record,
     nodes: int,
     attempts: np.ndarray,
     heralded: np.ndarray,
@@ -136,9 +136,9 @@ def _schedule(
     return end
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _swap_all(
-    maps: NVMaps,
+    maps: np.record,
     nodes: int,
     pairs: np.ndarray,
     swapped: np.ndarray,

@@ -21,7 +21,7 @@ def new_streams(runs: int, each: int, *, rng: np.random.Generator) -> np.ndarray
     return rng.integers(0, 2**64, size=(runs, each), dtype=np.uint64)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def uniform(streams: np.ndarray, run: int, which: int) -> float:
     """Draw from 0 up to 1 and move the stream on."""
     z = streams[run, which] + _STEP
@@ -32,7 +32,7 @@ def uniform(streams: np.ndarray, run: int, which: int) -> float:
     return float(z >> _11) * 2.0**-53
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def geometric(u: float, p: float) -> float:
     """Return the number of attempts up to the first success for a uniform number u."""
     if p >= 1.0:

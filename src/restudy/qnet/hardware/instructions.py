@@ -3,24 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from restudy.qnet import arguments
 from restudy.qnet.errors import QnetError
-from restudy.qnet.states.channels import Channel, PauliChannel
+from restudy.qnet.states.channels import Noise
 from restudy.qnet.states.gates import Operator
-
-Noise: TypeAlias = Channel | PauliChannel
-
-
-class IdleNoise(Protocol):
-    """What a qubit suffers as time passes."""
-
-    def channel(self, elapsed_ns: float) -> Noise | None:
-        """Return the noise of an elapsed time; None if there is none."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

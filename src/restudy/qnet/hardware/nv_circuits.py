@@ -5,13 +5,10 @@ Hadamard gate, and RETRIEVE rotates it back. The correction that a measurement a
 never applied.
 """
 
-from dataclasses import dataclass
 from math import pi
 from typing import Final
 
 from restudy.qnet.hardware.instructions import (
-    IdleNoise,
-    Noise,
     Program,
     TimedInstruction,
     gate,
@@ -24,7 +21,8 @@ from restudy.qnet.hardware.nv_parameters import (
     rotation_error,
     two_qubit_error,
 )
-from restudy.qnet.states.channels import depolarising, t1_t2
+from restudy.qnet.noise import NoiseModel, T1T2Noise
+from restudy.qnet.states.channels import depolarising
 from restudy.qnet.states.gates import H, Operator, controlled_rx, rx, ry, rz
 
 ELECTRON: Final = 0
@@ -32,29 +30,11 @@ CARBON: Final = 1
 _QUARTER = pi / 2
 
 
-@dataclass(frozen=True)
-class SpinDecay:
-    """Relaxation and dephasing of one spin.
-
-    Attributes
-    ----------
-    t1_ns, t2_ns : float
-        Relaxation and coherence time, ns.
-    """
-
-    t1_ns: float
-    t2_ns: float
-
-    def channel(self, elapsed_ns: float) -> Noise | None:
-        """Return the noise of an elapsed time; None if no time has passed."""
-        return t1_t2(elapsed_ns, self.t1_ns, self.t2_ns) if elapsed_ns > 0 else None
-
-
-def idle_noise(parameters: NVParameters) -> tuple[IdleNoise, IdleNoise]:
+def idle_noise(parameters: NVParameters) -> tuple[NoiseModel, NoiseModel]:
     """Return the decay of the electron spin and of a carbon spin."""
     return (
-        SpinDecay(parameters.electron_t1_ns, parameters.electron_t2_ns),
-        SpinDecay(parameters.carbon_t1_ns, parameters.carbon_t2_ns),
+        T1T2Noise(parameters.electron_t1_ns, parameters.electron_t2_ns),
+        T1T2Noise(parameters.carbon_t1_ns, parameters.carbon_t2_ns),
     )
 
 
