@@ -47,6 +47,11 @@ def processor(size: int = 3, seed: int = 1, noise: Any = None, **gates: Any) -> 
     return QuantumProcessor(sim, "cpu", size, instructions, noise)
 
 
+def replace(cpu: QuantumProcessor, *given: PhysicalInstruction) -> None:
+    old = [one for one in cpu.instructions if one.instruction != given[0].instruction]
+    cpu.instructions = (*old, *given)
+
+
 def done(cpu: QuantumProcessor, program: Any, positions: Any = None) -> Any:
     return cpu.sim.run(until=cpu.execute(program, positions))
 
@@ -142,9 +147,9 @@ def test_memory_noise_acts_for_the_duration_and_gate_noise_on_each_qubit() -> No
 
 def test_noise_of_two_qubits_acts_on_both_together() -> None:
     cpu = processor(noise_after=None)
-    cpu.instructions[CNOT] = [
-        PhysicalInstruction(CNOT, 500.0, noise_after=FixedNoise(depolarising(0.4, qubits=2)))
-    ]
+    replace(
+        cpu, PhysicalInstruction(CNOT, 500.0, noise_after=FixedNoise(depolarising(0.4, qubits=2)))
+    )
     done(cpu, local_pair())
     assert fidelity(PHI_PLUS, cpu.peek(0), cpu.peek(1)) == pytest.approx(0.6 + 0.1, abs=1e-12)
 
@@ -152,7 +157,7 @@ def test_noise_of_two_qubits_acts_on_both_together() -> None:
 def test_readout_errors() -> None:
     cpu = processor(seed=2)
     faulty = Measurement(f0=0.9, f1=0.6)
-    cpu.instructions[faulty] = [PhysicalInstruction(faulty, 10.0)]
+    replace(cpu, PhysicalInstruction(faulty, 10.0))
 
     def program() -> Any:
         read = [0, 0]
@@ -187,10 +192,11 @@ def test_initialisation_in_another_formalism() -> None:
 
 def test_the_topology_of_several_instructions() -> None:
     cpu = processor()
-    cpu.instructions[Z] = [
+    replace(
+        cpu,
         PhysicalInstruction(Z, 10.0, topology=[0]),
         PhysicalInstruction(Z, 30.0, topology=[1, (2,)]),
-    ]
+    )
     for at in range(3):
         cpu.put(new_qubits(1)[0], at)
 

@@ -36,7 +36,6 @@ from restudy.qnet.states.qubits import (
     Qubit,
     bell_pair,
     convert,
-    density,
     discard,
     fidelity,
     measure,
@@ -167,7 +166,8 @@ def test_two_links_decay_while_the_first_waits_for_the_second() -> None:
         F = fidelity(PHI_PLUS, nodes[0].memory.peek(1), nodes[2].memory.peek(0))
         decays.append(werner.werner_of(F))
     expected = werner.two_link_decay(p, T)
-    assert abs(np.mean(decays) - expected) < 4 * np.std(decays) / math.sqrt(len(decays)) + 1e-5
+    gates = 1e-5  # bound of what is lost while gates are at work, 10 ns each
+    assert abs(np.mean(decays) - expected) < 4 * np.std(decays) / math.sqrt(len(decays)) + gates
 
 
 # --- distillation ----------------------------------------------------------------------------
@@ -383,4 +383,3 @@ def test_the_collector_sees_the_state_before_the_waiters_change_it() -> None:
         "signal": ["success", "success"],
         "fidelity": [1.0, 1.0],
     }
-    assert len(density()) == 1

@@ -157,6 +157,8 @@ class QuantumMemory:
     0.52591
     """
 
+    __slots__ = ("name", "positions", "sim")
+
     def __init__(
         self,
         sim: Simulation,

@@ -88,6 +88,17 @@ class QuantumProcessor(QuantumMemory):
     (2, 700.0)
     """
 
+    __slots__ = (
+        "_done",
+        "_handles",
+        "_outcomes",
+        "_program",
+        "_running",
+        "_where",
+        "instructions",
+    )
+    _done: Event  # of the program that runs, or ran last
+
     def __init__(
         self,
         sim: Simulation,
@@ -97,14 +108,11 @@ class QuantumProcessor(QuantumMemory):
         noise: NoiseModel | Sequence[NoiseModel | None] | None = None,
     ) -> None:
         super().__init__(sim, name, size, noise)
-        self.instructions: dict[Instruction, list[PhysicalInstruction]] = {}
-        for physical in instructions:
-            self.instructions.setdefault(physical.instruction, []).append(physical)
+        self.instructions = tuple(instructions)  # the same object if it is a tuple
         self._program: Program | None = None
-        self._done = Event(sim)
         self._where: Sequence[int] | None = None
         self._handles: list[int] = []
-        self._outcomes: list[int | None] = []
+        self._outcomes: list[int | None]
         self._running = 0
 
     @property
@@ -219,18 +227,21 @@ class QuantumProcessor(QuantumMemory):
         return physical
 
     def _physical(self, instruction: Instruction, at: tuple[int, ...]) -> PhysicalInstruction:
-        known = self.instructions.get(instruction)
-        if known is None:
+        found = None
+        for physical in self.instructions:
+            if physical.instruction == instruction:
+                if physical.allows(at):
+                    return physical
+                found = physical
+        what, now = instruction_name(instruction), self.sim.now
+        if found is None:
+            known = ", ".join(instruction_name(one.instruction) for one in self.instructions)
             raise QnetError(
-                f"{self.name} has no instruction {instruction_name(instruction)}, asked for at "
-                f"{self.sim.now} ns: it has {', '.join(map(instruction_name, self.instructions))}."
+                f"{self.name} has no instruction {what}, asked for at {now} ns: it has {known}."
             )
-        for physical in known:
-            if physical.allows(at):
-                return physical
         raise QnetError(
-            f"the topology of {self.name} forbids {instruction_name(instruction)} at {at}, asked "
-            f"for at {self.sim.now} ns: it allows {known[0].topology}."
+            f"the topology of {self.name} forbids {what} at {at}, asked for at {now} ns: it allows "
+            f"{found.topology}."
         )
 
     def _finish(

@@ -116,7 +116,7 @@ class PauliChannel:
                 f"the probabilities of the channel {self.name} sum to {total:g}; expected 1."
             )
 
-    @property
+    @cached_property
     def qubits(self) -> int:
         """Number of qubits it acts on."""
         return (len(self.probabilities).bit_length() - 1) // 2
