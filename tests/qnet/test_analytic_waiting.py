@@ -145,6 +145,7 @@ def test_too_few_steps_are_refused() -> None:
         ((2, 0.0), r"success is 0\.0; give a number above 0"),
         ((2, 1.5), r"success is 1\.5; give a number from 0 to 1"),
         ((2, float("nan")), "success is nan; give a number from 0 to 1"),
+        ((2, 10**400), r"success is 10+; give a number from 0 to 1"),
         ((2, "half"), "success is 'half'; give a number from 0 to 1"),
     ],
 )

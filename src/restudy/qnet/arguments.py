@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import sys
 
 import numpy as np
 
@@ -17,7 +18,7 @@ def real(name: str, value: float, *, least: float = -math.inf, most: float = mat
     20.0
     """
     number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    if number and math.isfinite(value) and least <= value <= most:
+    if number and abs(value) <= sys.float_info.max and least <= value <= most:
         return float(value)
     if least > -math.inf and most < math.inf:
         expected = f"a number from {least:g} to {most:g}"

@@ -58,8 +58,8 @@ def deliveries(chain: Chain, attempts: np.ndarray) -> Deliveries:
         np.array([link.weights for link in chain.links]),
         chain.depolar_hz * 1e-9,
         chain.dephase_hz * 1e-9,
-        chain.swap_ns,
-        chain.swap_depolar,
+        float(chain.swap_ns),
+        float(chain.swap_depolar),
     )
     return Deliveries(duration, weights)
 
