@@ -61,13 +61,11 @@ class KetState:
                     self.apply(PAULIS[pauli & 3], (position,))
                 pauli >>= 2
             return
-        branches = []
-        for kraus in channel.kraus:
-            branches.append(self.amplitudes.copy())
-            kernels.contract(branches[-1], kraus, _shifts(self.size, at))
-        weights = [float(np.vdot(branch, branch).real) for branch in branches]
+        rho = self.density(at)
+        weights = [float(np.vdot(kraus, kraus @ rho).real) for kraus in channel.kraus]
         chosen = drawn(weights, rng)
-        self.amplitudes = branches[chosen] / np.sqrt(weights[chosen])
+        kraus = channel.kraus[chosen] / np.sqrt(weights[chosen])
+        kernels.contract(self.amplitudes, kraus, _shifts(self.size, at))
 
     def measure(self, at: int, *, rng: np.random.Generator) -> int:
         """Measure Z and remove the qubit; the last qubit takes its position."""
