@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def number(value: float) -> str:
     """Return `value` as short text: up to four significant digits, thousands separated.
@@ -27,3 +32,15 @@ def quantity(value: float, unit: str) -> str:
     ('24 s', '9.28 %', '2.48')
     """
     return f"{number(value)} {unit}".rstrip()
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Write the numbers of a table as text of at most four digits; unknown ones are left blank."""
+    import pandas as pd
+
+    def text(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        return "" if pd.isna(value) else number(float(value))
+
+    return table.map(text).rename(columns={"ml": "ML"})

@@ -7,8 +7,10 @@ with a cross, so that it stands out in print as well.
 
 from importlib import resources
 
+import matplotlib.pyplot as plt
 import matplotlib.style
 import pandas as pd
+from matplotlib.axes import Axes
 
 PAPER = "#000000"  # published values
 OURS = "#009E73"  # what was measured here
@@ -38,3 +40,21 @@ def use() -> None:
     pd.set_option("display.max_colwidth", None)
     with resources.as_file(resources.files("restudy") / "restudy.mplstyle") as path:
         matplotlib.style.use(path)
+
+
+def axes(ax: Axes | None) -> Axes:
+    """Give the Axes to draw on: the given ones or those of a new figure."""
+    return plt.subplots()[1] if ax is None else ax
+
+
+def legend_above(ax: Axes, columns: int = 3) -> None:
+    """Put the legend above the Axes, where it hides nothing."""
+    count = len(ax.get_legend_handles_labels()[0])
+    if count:
+        ax.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.02, 1.0),
+            ncols=min(count, columns),
+            columnspacing=1.2,
+            borderaxespad=0.2,
+        )

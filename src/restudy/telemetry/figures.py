@@ -13,9 +13,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
+from restudy.style import axes, legend_above
 from restudy.telemetry.gpu_heat import HeatCurves
 from restudy.telemetry.utilisation import Utilisation, drawn_bars
-from restudy.traces.figures import Curve, axes, legend_above, published
+from restudy.traces.figures import Curve, published
 from restudy.traces.results import CLASSES
 
 COLOURS = {"generic": style.GENERIC, "ml": style.ML}

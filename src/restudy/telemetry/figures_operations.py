@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
+from restudy.style import axes, legend_above
 from restudy.telemetry.correlation import Correlations
 from restudy.telemetry.forecast import Contest
 from restudy.telemetry.profiles import Profile
@@ -20,7 +21,6 @@ from restudy.telemetry.racks import COOLING_W, RackPower
 from restudy.telemetry.shift import Shift
 from restudy.telemetry.strips import FIFTHS
 from restudy.telemetry.week import SamplingStudy
-from restudy.traces.figures import axes, legend_above
 from restudy.traces.results import CLASSES
 
 COLOURS = {"generic": style.GENERIC, "ml": style.ML}

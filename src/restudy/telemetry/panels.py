@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
-from restudy.quantities import number
-from restudy.traces.figures import axes, legend_above, say
-from restudy.traces.panels import readable
+from restudy.quantities import number, readable
+from restudy.style import axes, legend_above
+from restudy.traces.figures import say
 from restudy.traces.results import Missing
 
 T = TypeVar("T")

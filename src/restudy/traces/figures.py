@@ -6,12 +6,12 @@ written into the Axes, so that a trace without states or waits leaves a sentence
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator, NullLocator, PercentFormatter
 
 from restudy import style
+from restudy.style import axes, legend_above
 from restudy.traces.arrivals import Unit
 from restudy.traces.counting import Kind
 from restudy.traces.distributions import Distribution, Ecdf
@@ -40,11 +40,6 @@ _TICKS = {
     432_000: "5 d",
     2_592_000: "30 d",
 }
-
-
-def axes(ax: Axes | None) -> Axes:
-    """Give the Axes to draw on: the given ones or those of a new figure."""
-    return plt.subplots()[1] if ax is None else ax
 
 
 def say(result: Missing, ax: Axes) -> Axes:
@@ -418,16 +413,3 @@ def _arrived(clock: str) -> str:
 
 def _thousands(value: float, _position: int) -> str:
     return f"{value:,.0f}"
-
-
-def legend_above(ax: Axes, columns: int = 3) -> None:
-    """Put the legend above the Axes, where it hides nothing."""
-    count = len(ax.get_legend_handles_labels()[0])
-    if count:
-        ax.legend(
-            loc="lower left",
-            bbox_to_anchor=(-0.02, 1.0),
-            ncols=min(count, columns),
-            columnspacing=1.2,
-            borderaxespad=0.2,
-        )

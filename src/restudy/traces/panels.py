@@ -13,10 +13,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
-from restudy.quantities import number
+from restudy.quantities import number, readable
+from restudy.style import axes, legend_above
 from restudy.traces import calibration
 from restudy.traces.counting import Kind
-from restudy.traces.figures import Curve, axes, legend_above
+from restudy.traces.figures import Curve
 from restudy.traces.jobs import JobTrace
 from restudy.traces.results import Missing, Submissions
 
@@ -81,17 +82,6 @@ def tables(answers: Mapping[str, Any], *, axis: Literal[0, 1] = 0) -> pd.DataFra
         name: found.table() for name, found in answers.items() if not isinstance(found, Missing)
     }
     return readable(pd.concat(answered, axis=axis)) if answered else pd.DataFrame()
-
-
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Write the numbers of a table as text of at most four digits; unknown ones are left blank."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, str):
-            return value
-        return "" if pd.isna(value) else number(float(value))
-
-    return table.map(text).rename(columns={"ml": "ML"})
 
 
 def kept_aside(traces: Sequence[JobTrace], *, most: int = 10) -> pd.DataFrame:
