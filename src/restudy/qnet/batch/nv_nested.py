@@ -118,8 +118,8 @@ def nested_with_distill(
     >>> from restudy.qnet.hardware.nv_parameters import NEAR_TERM, improved
     >>> maps = nv_maps(improved(NEAR_TERM, 20), 500 / 4)
     >>> found = nested_with_distill(maps, nodes=5, runs=200, rng=np.random.default_rng(1))
-    >>> bool(found.fidelity.mean() > 0.7), int(found.links.min())  # 2 pairs on 2 sides, twice
-    (True, 16)
+    >>> bool(found.fidelity.mean() > 0.7), found.links.min() >= 16  # 2 pairs on 2 sides, twice
+    (True, True)
     """
     links = whole("nodes", nodes, least=3) - 1
     if links & (links - 1) or nodes > _MOST_NODES:
