@@ -88,6 +88,16 @@ def test_bell_states_by_index(index):
     assert a.state.weights == tuple(float(k == index) for k in range(4))
 
 
+@pytest.mark.parametrize("formalism", [Formalism.BELL, Formalism.DENSITY])
+def test_weights_count_from_the_index(formalism):
+    weights = (0.4, 0.3, 0.2, 0.1)
+    for index in range(4):
+        a, b = bell_pair(formalism, index, weights)
+        found = [fidelity(bell, a, b) for bell in BELLS]
+        assert found == pytest.approx([weights[k ^ index] for k in range(4)], abs=1e-12)
+        assert np.trace(density(a, b)) == pytest.approx(1)
+
+
 def test_swap_is_a_convolution():
     rng = np.random.default_rng(6)
     for _ in range(50):

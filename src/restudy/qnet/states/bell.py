@@ -17,7 +17,6 @@ from restudy.qnet.states.state import Formalism
 
 # Signs of II, XX, YY, ZZ in the Bell states phi+, psi+, psi-, phi-.
 _SIGNS = ((1, 1, -1, 1), (1, 1, 1, -1), (1, -1, -1, -1), (1, -1, 1, 1))
-_DIAGONAL = frozenset({5, 10, 15})  # XX, YY, ZZ
 
 
 class BellPair:

@@ -26,13 +26,10 @@ _SWAPS: Final[dict[Formalism, Callable[..., tuple[int, State]]]] = {
     Formalism.DENSITY: density_states.swapped,
     Formalism.BELL: bell.swapped,
 }
-
-_PURE: Final = (
-    (1.0, 0.0, 0.0, 0.0),
-    (0.0, 1.0, 0.0, 0.0),
-    (0.0, 0.0, 1.0, 0.0),
-    (0.0, 0.0, 0.0, 1.0),
-)
+_MIXTURES: Final[dict[Formalism, Callable[[tuple[float, ...]], State]]] = {
+    Formalism.DENSITY: DensityState.mixture,
+    Formalism.BELL: bell.BellPair.mixture,
+}
 
 
 class Qubit:
@@ -120,22 +117,22 @@ def _pair(formalism: Formalism, index: int, weights: tuple[float, ...] | None) -
     """Return the state of a pair, to be copied."""
     if index not in (0, 1, 2, 3):
         raise QnetError(f"the Bell state {index} is unknown; expected 0, 1, 2 or 3.")
-    state = BASIS[formalism](0).joined(BASIS[formalism](0))
-    state.apply(H, (0,))
-    state.apply(CNOT, (0, 1))
-    state.apply(PAULIS[index], (1,))
     if weights is None:
+        state = BASIS[formalism](0).joined(BASIS[formalism](0))
+        state.apply(H, (0,))
+        state.apply(CNOT, (0, 1))
+        state.apply(PAULIS[index], (1,))
         return state
     if len(weights) != 4:
         raise QnetError(f"{len(weights)} Bell weights were given; expected four.")
-    if formalism not in (Formalism.DENSITY, Formalism.BELL):
+    mixture = _MIXTURES.get(formalism)
+    if mixture is None:
         raise QnetError(
             f"a {formalism.value} cannot be a mixture of Bell states; use DENSITY or BELL, or "
             "draw an index."
         )
-    exact = np.random.default_rng(0)  # of which nothing is drawn
-    state.channel(PauliChannel("Bell weights", weights), (1,), rng=exact)
-    return state
+    checked = PauliChannel("Bell weights", weights).probabilities
+    return mixture(tuple(checked[k ^ index] for k in range(4)))
 
 
 def operate(operator: Operator, *qubits: Qubit) -> None:
@@ -211,6 +208,11 @@ def bell_measurement(a: Qubit, b: Qubit, *, rng: np.random.Generator) -> int:
     ------
     QnetError
         As `operate` does.
+
+    Notes
+    -----
+    Between two pairs of the formalisms KET, DENSITY and BELL it is one step, which draws one
+    uniform number; everywhere else it is a CNOT, a Hadamard and two measurements, which draw two.
 
     Examples
     --------
@@ -370,10 +372,9 @@ def _merge(a: State, b: State) -> State:
     if b.formalism is not common:
         b = _replace(b, converted(b, common))
     joint = a.joined(b)
-    first = 0 if joint is not a else a.size - b.size
-    owners = a.owners + b.owners if joint is not a else a.owners
-    if joint is a:
-        owners.extend(b.owners)
+    owners = a.owners
+    first = len(owners) if joint is a else 0
+    owners.extend(b.owners)
     joint.owners = owners
     for at in range(first, len(owners)):
         owners[at].state = joint
