@@ -25,7 +25,7 @@ class Experiment(Protocol[P_contra]):
     """Runs of one setting, by name of what they measure."""
 
     def __call__(
-        self, point: P_contra, runs: int, *, rng: np.random.Generator
+        self, point: P_contra, runs: int, /, *, rng: np.random.Generator
     ) -> Mapping[str, np.ndarray]:
         """Return samples of each quantity, one-dimensional: as many as there are."""
         ...
