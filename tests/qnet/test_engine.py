@@ -447,6 +447,7 @@ def test_an_event_that_never_comes() -> None:
 
 def test_stop_ends_run_and_it_goes_on() -> None:
     sim, log = Simulation(), []
+    sim.stop()  # outside run: nothing happens
     sim.schedule(sim.stop, delay=1.0)
     sim.schedule(log.append, 1, delay=1.0)
     sim.run(until=5.0)
@@ -455,6 +456,27 @@ def test_stop_ends_run_and_it_goes_on() -> None:
     sim.run()
     assert log == [1]
     assert sim.statistics.callbacks == 2
+
+
+def test_stop_before_the_event_that_run_waits_for() -> None:
+    sim = Simulation()
+    event = sim.timeout(3.0, "value")
+    sim.schedule(sim.stop, delay=1.0)
+    assert sim.run(until=event) is None
+    assert sim.now == 1.0
+    assert sim.run(until=event) == "value"
+
+
+def test_an_error_beside_the_event_that_run_waits_for() -> None:
+    sim, log = Simulation(), []
+    event = sim.timeout(1.0)
+    sim.schedule(log.append, "later", delay=2.0)
+
+    sim.schedule(lambda: event.callbacks.append(lambda _: 1 / 0))  # type: ignore[union-attr]
+    with pytest.raises(ZeroDivisionError):
+        sim.run(until=event)
+    sim.run()  # what should have stopped that run does not stop this one
+    assert log == ["later"]
 
 
 def test_after_an_error_the_simulation_goes_on() -> None:

@@ -217,6 +217,7 @@ WRONG: list[tuple[Any, str]] = [
     (Step(X, (2,)), r"cpu\[2\] is empty at 25\.0 ns"),
     ((Step(X, (0,)), Step(X, (0,))), r"positions \[0, 0\] side by side at 5\.0 ns"),
     ((Step(X, (0,)), Step(rx, (1,), 0.1)), r"cannot do rx side by side with others, .* 5\.0 ns"),
+    (5, r"program on cpu yielded 5 at 5\.0 ns: yield a Step"),
     ((), r"positions \[\] side by side"),
 ]
 
@@ -237,6 +238,14 @@ def test_wrong_steps(steps: Any, message: str) -> None:
     assert not cpu.busy
     assert not any(position.busy for position in cpu.positions)
     assert done(cpu, correction(1)) is None  # it works again
+
+
+def test_a_program_with_more_numbers_than_positions() -> None:
+    cpu = processor()
+    with pytest.raises(
+        QnetError, match=r"asks for \(0, 1\) at 0\.0 ns and got the positions \(2,\)"
+    ):
+        done(cpu, bell_measurement(), (2,))
 
 
 def test_a_busy_processor_and_an_abort() -> None:

@@ -189,7 +189,7 @@ class QuantumProcessor(QuantumMemory):
                 f"a program on {self.name} yielded {steps!r} at {self.sim.now} ns: yield a Step, "
                 "or several."
             )
-        used = [at for step in steps for at in step.at]
+        used = [at for step in steps for at in self._place(step)]
         if not used or len(set(used)) < len(used):
             raise QnetError(
                 f"a program on {self.name} does steps at the positions {used} side by side at "
@@ -208,8 +208,7 @@ class QuantumProcessor(QuantumMemory):
 
     def _begin(self, step: Step, number: int) -> PhysicalInstruction:
         """Let an instruction begin."""
-        where = self._where
-        at = step.at if where is None else tuple([where[k] for k in step.at])
+        at = self._place(step)
         physical = self._physical(step.instruction, at)
         expected = getattr(step.instruction, "qubits", len(at))
         if expected != len(at):
@@ -225,6 +224,18 @@ class QuantumProcessor(QuantumMemory):
         )
         self._handles.append(handle)
         return physical
+
+    def _place(self, step: Step) -> tuple[int, ...]:
+        """Return the positions of a step."""
+        where = self._where
+        if where is None:
+            return step.at
+        if not all(0 <= k < len(where) for k in step.at):
+            raise QnetError(
+                f"a program on {self.name} asks for {step.at} at {self.sim.now} ns and got the "
+                f"positions {tuple(where)}: give one for each number of the program."
+            )
+        return tuple([where[k] for k in step.at])
 
     def _physical(self, instruction: Instruction, at: tuple[int, ...]) -> PhysicalInstruction:
         found = None

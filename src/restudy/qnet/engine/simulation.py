@@ -97,7 +97,7 @@ class Simulation:
         self._cancelled: set[int] = set()
         self._dropped = 0  # entries that left the timeline without a call
         self._own = 0  # entries of `run` itself that were called
-        self._running = False
+        self._run: object | None = None  # which call of `run` is at work
 
     @property
     def rng(self) -> np.random.Generator:
@@ -227,7 +227,7 @@ class Simulation:
         Returns
         -------
         object
-            The value of the event, otherwise None.
+            The value of the event, otherwise (and if `stop` came first) None.
 
         Raises
         ------
@@ -246,35 +246,37 @@ class Simulation:
         >>> sim.now
         10.0
         """
-        if self._running:
+        if self._run is not None:
             raise QnetError(f"run is called inside run at {self.now} ns: wait for an event.")
-        end = None
-        if isinstance(until, Event):
-            if until.callbacks is None:
-                return until.value
-            until.callbacks.append(self._stop_on)
-        elif until is not None:
-            end = self.schedule_at(until, self._halt, True, priority=_INFINITY)
-        self._running = True
+        self._run = object()
+        end, halted = None, False
         try:
+            if isinstance(until, Event):
+                if until.callbacks is None:
+                    return until.value
+                until.callbacks.append(self._stop_on)
+            elif until is not None:
+                end = self.schedule_at(until, self._halt, self._run, True, priority=_INFINITY)
             self._loop()
         except _Halt as halt:
-            self._own += 1
+            halted = True
             if halt.args[0]:
                 end = None
         finally:
-            self._running = False
+            self._run = None
             if end is not None:
                 self.cancel(end)
             if isinstance(until, Event) and until.callbacks is not None:
                 until.callbacks.remove(self._stop_on)
-        if isinstance(until, Event):
-            if until.callbacks is not None:
-                raise QnetError(
-                    f"{until!r} did not come: nothing is left to do at {self.now} ns, so what "
-                    "should trigger it never will."
-                )
+        if not isinstance(until, Event):
+            return None
+        if until.callbacks is None:
             return until.value
+        if not halted:
+            raise QnetError(
+                f"{until!r} did not come: nothing is left to do at {self.now} ns, so what should "
+                "trigger it never will."
+            )
         return None
 
     def step(self) -> Pending | None:
@@ -301,8 +303,9 @@ class Simulation:
         return None
 
     def stop(self) -> None:
-        """Make ``run`` return after the callback that is running."""
-        self.schedule(self._halt, False, priority=-_INFINITY)
+        """Make ``run`` return after the callback that is running; nothing happens outside it."""
+        if self._run is not None:
+            self.schedule(self._halt, self._run, False, priority=-_INFINITY)
 
     @property
     def statistics(self) -> Statistics:
@@ -349,8 +352,10 @@ class Simulation:
                 same = 0
             callback(*args)
 
-    def _halt(self, due: bool) -> None:
-        raise _Halt(due)
+    def _halt(self, run: object, due: bool) -> None:
+        self._own += 1
+        if run is self._run:  # and not one that ended by an error before
+            raise _Halt(due)
 
     def _stop_on(self, event: Event) -> None:
         self.stop()
