@@ -195,6 +195,7 @@ def test_a_lost_qubit_arrives_as_none() -> None:
     fibre.transmit(there)
     assert sim.run(until=out.receive()) is None
     assert fibre.lost == 1
+    assert there.state is None
     assert np.allclose(density(here), np.eye(2) / 2)
 
 

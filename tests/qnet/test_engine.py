@@ -192,6 +192,10 @@ def test_a_complete_expression_leaves_its_other_terms() -> None:
     for _ in range(100):
         sim.run(until=door | sim.timeout(1.0))
     assert door.callbacks == []
+    past = sim.timeout(0.0)
+    sim.run()
+    sim.run(until=door | past)  # complete from the start
+    assert door.callbacks == []
 
 
 def test_a_term_twice() -> None:
@@ -364,9 +368,15 @@ def test_a_process_stopped_in_the_instant_of_its_event_stays_stopped() -> None:
         yield tick
         log.append("ran")
 
-    processes += [sim.process(first()), sim.process(second())]
+    def waits() -> Any:
+        try:
+            yield processes[1]
+        except QnetError:
+            log.append(sim.now)
+
+    processes += [sim.process(first()), sim.process(second()), sim.process(waits())]
     sim.run()
-    assert log == []
+    assert log == [1.0]
     assert processes[0].fired
 
 
