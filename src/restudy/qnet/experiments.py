@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final, Self, TypeVar
 
 import pandas as pd
 
 from restudy.qnet import experiments_ensembles, experiments_nv, experiments_switch
 from restudy.qnet.experiments_nv import PARAMETERS, NVChain, Scheme, simulate
+from restudy.qnet.hardware.nv_parameters import NEAR_TERM, improved
 from restudy.qnet.optimise import Optimum, Search, optimise
 from restudy.qnet.sweeps import Sampling
 
@@ -91,6 +92,17 @@ class Setup:
             nv=experiments_nv.Setup.paper(),
             ensembles=experiments_ensembles.Setup.paper(),
         )
+
+
+def hardware() -> pd.DataFrame:
+    """List the parameters of NV centres, near-term and improved 3 and 10 times (Table S.II)."""
+    return pd.DataFrame(
+        {
+            "near-term": asdict(NEAR_TERM),
+            "3x": asdict(improved(NEAR_TERM, 3)),
+            "10x": asdict(improved(NEAR_TERM, 10)),
+        }
+    )
 
 
 class Stopwatch:
