@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 
 from restudy.qnet.arguments import positive, whole
 from restudy.qnet.batch.nv_maps import nv_maps
@@ -110,7 +111,7 @@ class Setup:
     @classmethod
     def full(cls) -> Self:
         """Make a setup of some minutes: more runs than the paper's."""
-        return cls(_DISTANCES, 2000, _IMPROVEMENTS, 400, 10_000)
+        return cls(_DISTANCES, 2000, _IMPROVEMENTS, 1000, 10_000)
 
     @classmethod
     def paper(cls) -> Self:
@@ -308,3 +309,117 @@ def figure6(setup: Setup, *, seed: int, executor: Executor | None = None) -> pd.
     table = chains(points, setup.sensitivity_runs, seed=seed, executor=executor)
     labels = pd.DataFrame(cases, columns=["first", "second", "factor"])
     return pd.concat([labels, table], axis="columns")
+
+
+def distance_findings(table: pd.DataFrame) -> dict[str, float]:
+    """Give what the claims on Figure 5(a) ask for.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `figure5a`.
+
+    Returns
+    -------
+    dict of str to float
+        Claim to measured value.
+    """
+    index = ["improvement", "distance_km"]
+    fidelity = table.pivot_table(values="fidelity", index=index, columns="repeaters")
+    rate = table.pivot_table(values="rate_hz", index=index, columns="repeaters")
+    gain, factor = fidelity[3] - fidelity[0], rate[3] / rate[0]
+    improvement = fidelity.index.get_level_values("improvement")
+    km = fidelity.index.get_level_values("distance_km")
+    near, far = (improvement == 10) & (km <= 750), (improvement == 10) & (km >= 750)
+    inverted = [
+        direct_pair(improved(NEAR_TERM, 10), L).rate_hz / direct_pair(NEAR_TERM, L).rate_hz
+        for L in sorted(set(km))
+        if L >= 700
+    ]
+    return {
+        "near-term-worse": float(gain[(improvement == 1) & (fidelity[0] > 0.5)].max()),
+        "ten-fold-crossing": crossing_km(improved(NEAR_TERM, 10)),
+        "ten-fold-fidelity": float(fidelity[3][near].min()),
+        "ten-fold-rate-gain": float(factor[near].max()),
+        "ten-fold-far-rate": float(factor[far].min()),
+        "ten-fold-far-fidelity": float(gain[far].min()),
+        "rate-inversion": max(inverted),
+    }
+
+
+def crossing_km(parameters: NVParameters) -> float:
+    """Return the distance at which a pair without repeaters has fidelity 1/2, km.
+
+    Raises
+    ------
+    ValueError
+        If that is not between 1 m and 2000 km.
+
+    Examples
+    --------
+    >>> round(crossing_km(improved(NEAR_TERM, 10)))
+    745
+    """
+    return float(brentq(lambda km: direct_pair(parameters, km).fidelity - 0.5, 1e-3, 2000.0))
+
+
+def improvement_findings(table: pd.DataFrame) -> dict[str, float]:
+    """Give what the claims on Figure 5(b, c) ask for.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `figure5bc`.
+
+    Returns
+    -------
+    dict of str to float
+        Claim to measured value.
+    """
+    keys = ["distance_km", "improvement"]
+    none = table[table["repeaters"] == 0].set_index(keys)
+    some = table[table["repeaters"] > 0]
+    best = some.loc[some.groupby(keys)["fidelity"].idxmax()].set_index(keys)
+    gain = best["fidelity"] - none["fidelity"]
+    factor = best["rate_hz"] / none["rate_hz"]
+    top = some.pivot_table(values="fidelity", index=keys, columns="scheme", aggfunc="max")
+    improvement = top.index.get_level_values("improvement")
+    lead = (top[Scheme.NESTED] - top[Scheme.SWAP_ASAP])[improvement == improvement.max()]
+    first = some[some["fidelity"] > 0.5].pivot_table(
+        values="improvement", index="distance_km", columns="scheme", aggfunc="min"
+    )
+    return {
+        "improved-500-none": float(gain.loc[500.0].max()),
+        "improved-500-rate": float(factor.loc[500.0].min()),
+        "improved-800-fidelity": float(gain.loc[800.0].min()),
+        "improved-800-rate": float(factor.loc[800.0].min()),
+        "nested-best": float(lead.min()),
+        "asap-first": float((first[Scheme.NESTED] - first[Scheme.SWAP_ASAP]).min()),
+    }
+
+
+def sensitivity_findings(table: pd.DataFrame) -> dict[str, float]:
+    """Give what the claims on Figure 6 ask for.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `figure6`.
+
+    Returns
+    -------
+    dict of str to float
+        Claim to measured value.
+    """
+    fidelity = table.set_index(["first", "second", "factor"])["fidelity"]
+    span = {name: fidelity[name, "", 50.0] - fidelity[name, "", 2.0] for name in PARAMETERS}
+    return {
+        "central-fidelity": float(fidelity["", "", 3.0]),
+        "detection-over-gate": float(span["detection"] - span["two-qubit gate"]),
+        "detection-over-storage": float(span["detection"] - span["storage"]),
+        "gate-over-visibility": float(span["two-qubit gate"] - span["visibility"]),
+        "gate-like-storage": float(span["two-qubit gate"] / span["storage"]),
+        "pair-detection-gate": float(fidelity["two-qubit gate", "detection", 50.0]),
+        "pair-detection-storage": float(fidelity["detection", "storage", 50.0]),
+        "no-single-parameter": max(float(fidelity[name, "", 50.0]) for name in PARAMETERS),
+    }

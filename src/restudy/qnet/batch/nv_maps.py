@@ -5,7 +5,7 @@ qubit: a map on the right qubit is a product from the right.
 """
 
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -87,6 +87,7 @@ class NVMaps:
         return record
 
 
+@lru_cache(maxsize=64)
 def nv_maps(parameters: NVParameters, length_km: float) -> NVMaps:
     """Compile links of a length and nodes with some parameters.
 
@@ -146,6 +147,7 @@ def nv_maps(parameters: NVParameters, length_km: float) -> NVMaps:
     )
 
 
+@lru_cache(maxsize=1)
 def swap_corrections() -> np.ndarray:
     """Return the Pauli, 0 to 3, that each outcome of the swap asks for, (4,) int64.
 
@@ -163,7 +165,9 @@ def swap_corrections() -> np.ndarray:
     maps = compile_program(program, idle, inputs=[ELECTRON, CARBON], outputs=[]).maps
     found = TARGET @ maps.reshape(4, 4, 4) @ (HADAMARD @ TARGET)
     overlap = np.einsum("mij,ij,qj->mq", found, TARGET, SIGNS)
-    return overlap.argmax(axis=1).astype(np.int64)
+    corrections = overlap.argmax(axis=1).astype(np.int64)
+    corrections.flags.writeable = False
+    return corrections
 
 
 def _transfer(noise: NoiseModel, elapsed_ns: float) -> np.ndarray:
