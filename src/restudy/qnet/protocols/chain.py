@@ -101,9 +101,10 @@ class RepeaterChain:
 
     Notes
     -----
-    Five callbacks of the timeline a node, and memory in proportion to the nodes. Python's collector
-    of cyclic garbage takes half of the time at 10,000 nodes: measure with ``gc.disable()``, as the
-    paper did.
+    Five callbacks of the timeline a node, and memory in proportion to the nodes. A run of 1000
+    nodes takes 0.04 s of CPU time in either mixed formalism, after 0.03 s to set it up (CPython
+    3.11, AMD EPYC); no function has more than 7 % of it. With 10,000 nodes Python's collector of
+    cyclic garbage takes half of 0.9 s: measure with ``gc.disable()``, as the paper did.
 
     Examples
     --------
