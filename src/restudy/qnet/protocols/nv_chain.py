@@ -28,7 +28,7 @@ from restudy.qnet.noise import FibreDelay
 from restudy.qnet.states.channels import Channel, dephasing
 from restudy.qnet.states.density import DensityState
 from restudy.qnet.states.gates import PAULIS
-from restudy.qnet.states.qubits import Qubit, fidelity, measure, new_qubits, noise, operate
+from restudy.qnet.states.qubits import Qubit, fidelity, measure, new_qubits, noise
 
 _PSI_PLUS = np.sqrt([0.0, 0.5, 0.5, 0.0])
 _CORRECTION = {(0, 0): 2, (0, 1): 0, (1, 0): 1, (1, 1): 3}  # outcomes to the Pauli they ask for
