@@ -81,7 +81,7 @@ def compare(
     reference = turns[0][ours]
     found: dict[str, Run] = {}
     for engine in turns[0]:
-        runs = [turn[engine] for turn in turns]
+        runs = [turn[engine] for turn in turns if engine in turn]
         if failed := [run["failed"] for run in runs if "failed" in run]:
             found[engine] = {"failed": failed[0]}
             print(f"  {engine:20s} failed: {failed[0]}", flush=True)
@@ -101,7 +101,8 @@ def compare(
             "peak_bytes": max(run["peak_bytes"] for run in runs),
         }
         if all("seconds" in turn[ours] for turn in turns):
-            ratios = [turn[engine]["seconds"] / turn[ours]["seconds"] for turn in turns]
+            both = [turn for turn in turns if engine in turn]
+            ratios = [turn[engine]["seconds"] / turn[ours]["seconds"] for turn in both]
             row["time_over_restudy"] = [min(ratios), statistics.median(ratios), max(ratios)]
         found[engine] = row
         ratio = row.get("time_over_restudy", [float("nan")] * 3)

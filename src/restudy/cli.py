@@ -169,7 +169,7 @@ def _last_runs(project: Any, chapters: Iterable[str]) -> list[Any]:
 @click.option(
     "--cluster",
     help="threads, local, cuda, slurm, each with :N, or tcp://host:port.  "
-    "[default: $RESTUDY_CLUSTER or local]",
+    "[default: $RESTUDY_CLUSTER, else threads if each core has a chapter, local if not]",
 )
 @click.option("--record", is_flag=True, help="Write what was measured into book/results/.")
 @output_option
@@ -192,7 +192,7 @@ def build(
             project,
             preset=preset,
             jobs=jobs or min(4, os.cpu_count() or 1),
-            cluster=cluster or os.environ.get("RESTUDY_CLUSTER") or "local",
+            cluster=cluster or os.environ.get("RESTUDY_CLUSTER"),
             progress=progress,
         )
     if record:

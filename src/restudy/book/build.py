@@ -76,7 +76,7 @@ def run_chapters(
     plans: Mapping[str, Plan],
     *,
     jobs: int,
-    cluster: str,
+    cluster: str | None,
     progress: Progress,
     command: str,
     done: Callable[[Run, Path], None],
@@ -94,7 +94,9 @@ def run_chapters(
     jobs
         Kernels at a time; each gets cores / jobs threads.
     cluster
-        A spec of `restudy.parallel.connect`.
+        A spec of `restudy.parallel.connect`. None: processes (``local``) where kernels leave cores
+        idle; threads of the kernels where each core has one, as more processes would only take
+        turns with them.
     progress
         Told of every step.
     command
@@ -111,7 +113,9 @@ def run_chapters(
     """
     cache = Cache(project)
     jobs = max(1, min(jobs, len(plans)))
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    cores = os.cpu_count() or 1
+    threads = max(1, cores // jobs)
+    cluster = cluster or ("local" if jobs < cores else "threads")
     watches = {name: execution.Watch(functools.partial(progress.cell, name)) for name in plans}
 
     gpu = threading.Lock()  # kernels that need the GPU take turns
@@ -158,7 +162,7 @@ def build(
     *,
     preset: str,
     jobs: int,
-    cluster: str,
+    cluster: str | None,
     progress: Progress,
     command: str | None = None,
 ) -> Report:
@@ -175,7 +179,7 @@ def build(
     jobs
         Kernels at a time.
     cluster
-        A spec of `restudy.parallel.connect`.
+        A spec of `restudy.parallel.connect`, or None, as for `run_chapters`.
     progress
         Told of every step.
     command

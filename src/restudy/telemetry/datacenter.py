@@ -99,6 +99,7 @@ def datacenter(
     metrics: Sequence[str],
     gpu_nodes: str = "",
     hardware: str = "",
+    published: Sequence[str] = ("lisa-nodes",),
 ) -> Datacenter:
     """Give the cluster that a chapter runs on.
 
@@ -106,10 +107,12 @@ def datacenter(
     ----------
     choice : str
         ``"generated"``; a choice of `restudy.telemetry.datasets.telemetry`, or the path of node
-        metrics in any of its layouts; or ``"auto"``: the published node table if it is at hand,
+        metrics in any of its layouts; or ``"auto"``: the first of `published` that is at hand,
         else generated.
     jobs : str
-        Jobs to go with a path: a job trace (`restudy.traces.datasets.traces`).
+        Jobs to go with a path: a job trace (`restudy.traces.datasets.traces`). Without them the
+        published node table goes with its own job table, and the archive of 2020 with the file
+        ``jobdata.csv`` in it.
     recipe : Recipe
         What is generated.
     metrics : sequence of str
@@ -119,6 +122,8 @@ def datacenter(
     hardware : str
         Path of its nodes' hardware, CSV or Parquet with the columns
         `restudy.traces.hardware.COLUMNS` and, for racks by other names than Lisa's, ``rack``.
+    published : sequence of str
+        Names in `restudy.telemetry.datasets.REGISTERED` that ``"auto"`` looks for.
 
     Returns
     -------
@@ -132,8 +137,7 @@ def datacenter(
         If the choice is unknown or lacks its jobs, or a file cannot be read.
     """
     if choice == "auto":
-        known = data.available("lisa-node-metrics") or data.sampled("lisa-node-metrics")
-        choice = "lisa-nodes" if known else "generated"
+        choice = next((name for name in published if datasets.at_hand(name)), "generated")
     if choice == "generated":
         for name, given in (("jobs", jobs), ("hardware", hardware)):
             if given:
@@ -148,6 +152,8 @@ def datacenter(
             f"telemetry={choice!r} comes without jobs; give jobs=PATH, a file printed by sacct or "
             "a Parquet job table."
         )
+    if choice == "surf-2020" and not jobs:
+        jobs = str(datasets.jobs_of_2020())
     (trace,) = job_datasets.traces(jobs or "zenodo", gpu_nodes=gpu_nodes, seed=0, scale=1.0)
     gpu = gpu_names(gpu_nodes) if gpu_nodes else PAPER_GPU_NODES
     clean, quality = cleaned(found, choice, metrics)

@@ -88,6 +88,30 @@ def registered(choice: str) -> Telemetry:
     return dataclasses.replace(found, name=choice, title=title, dataset=dataset)
 
 
+def at_hand(choice: str) -> bool:
+    """Tell whether the registered file of a choice, or a sample of it, is on this machine."""
+    dataset, _ = REGISTERED[choice]
+    return bool(data.available(dataset) or data.sampled(dataset))
+
+
+def jobs_of_2020() -> Path:
+    """Give the job log in the archive of 2020.
+
+    Raises
+    ------
+    TelemetryError
+        If the archive is not at hand, was not unpacked, or has no such file.
+    """
+    path = data.available("surf-2020")
+    if path is None:
+        raise TelemetryError("surf-2020 is not at hand: run `restudy fetch surf-2020`.")
+    for found in sorted(unpacked(path).parent.rglob("jobdata.csv")):
+        return found
+    raise TelemetryError(
+        f"{path.name} has no file jobdata.csv; give jobs=PATH, a file printed by sacct."
+    )
+
+
 def unpacked(archive: Path) -> Path:
     """Give the folder of metrics that lies unpacked beside an archive.
 

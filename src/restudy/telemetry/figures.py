@@ -15,12 +15,14 @@ from matplotlib.axes import Axes
 from restudy import style
 from restudy.style import axes, legend_above
 from restudy.telemetry.gpu_heat import HeatCurves
+from restudy.telemetry.state_moments import PAPER_STATES
 from restudy.telemetry.utilisation import Utilisation, drawn_bars
 from restudy.traces.figures import Curve, published
 from restudy.traces.results import CLASSES
 
 COLOURS = {"generic": style.GENERIC, "ml": style.ML}
 NAMES = {"generic": "CPU nodes", "ml": "GPU nodes"}
+_JOBS = {"generic": "generic", "ml": "ML"}
 
 _RATIOS = {
     "load1": "load / cores",
@@ -145,6 +147,53 @@ def shares(
     ax.set_xlabel("share of ML [%]")
     ax.grid(axis="y", visible=False)
     legend_above(ax, 2)
+    return ax
+
+
+def state_shares(
+    result: pd.DataFrame, paper: pd.DataFrame | None = None, ax: Axes | None = None
+) -> Axes:
+    """Figure 9: share of each final state in jobs, run time and energy of its class.
+
+    Parameters
+    ----------
+    result : pandas.DataFrame
+        Shares, 0 to 1; index (class, state), one column a quantity.
+    paper : pandas.DataFrame, optional
+        Published shares, 0 to 1, in the same form; framed, below ours. NaN is not printed.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+    """
+    ax = axes(ax)
+    rows = [(kind, name) for kind in result.index.unique(0) for name in result.columns]
+    states = [state for state in PAPER_STATES if state in result.index.get_level_values(1)]
+    colours = dict(zip(PAPER_STATES, style.SERIES, strict=False))
+    drawn = [(result, -0.2, 0.0), (paper, 0.2, 1.0)]
+    for table, offset, frame in drawn:
+        if table is None:
+            continue
+        for y, (kind, name) in enumerate(rows):
+            left = 0.0
+            for state in states:
+                share = 100 * float(np.nan_to_num(table[name].get((kind, state), 0.0)))
+                label = state.replace("_", " ").lower() if y == 0 and table is result else None
+                bar = ax.barh(y + offset, share, 0.36, left=left, color=colours[state], label=label)
+                bar.patches[0].set(linewidth=frame, edgecolor=style.PAPER)
+                left += share
+    if paper is not None:
+        ax.bar(0, 0, color="none", edgecolor=style.PAPER, label="paper (framed)")
+    names = [f"{_JOBS[kind]}: {str(name).partition(' [')[0]}" for kind, name in rows]
+    ax.set_yticks(range(len(rows)), names)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("share of the class [%]")
+    ax.grid(visible=False)
+    legend_above(ax, 3)
     return ax
 
 

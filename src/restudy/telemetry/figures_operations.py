@@ -198,7 +198,7 @@ def correlations(
     ax.invert_yaxis()
     ax.set_xlim(-1, 1)
     ax.set_xlabel("correlation coefficient")
-    legend_above(ax, 4)
+    legend_above(ax, 2)
     return ax
 
 

@@ -60,6 +60,7 @@ _OTHERS = {
     "generic": {("TIMEOUT", "COMPLETED"): -0.47, ("COMPLETED", "TIMEOUT"): -0.45},
     "ml": {("CANCELLED", "COMPLETED"): -0.46, ("COMPLETED", "CANCELLED"): -0.43},
 }
+_AMOUNTS = {"jobs": "jobs", "runtime": "run time [s]", "energy": "energy [J]"}
 _LIMIT = 0.9  # of the temperature limit
 
 
@@ -179,6 +180,21 @@ def printed_blocks() -> dict[str, pd.DataFrame]:
             table.loc[own, other] = value
         tables[kind] = table
     return tables
+
+
+def printed_states(claims: Mapping[str, float | None]) -> pd.DataFrame:
+    """Give the printed shares of Figure 9, 0 to 1; index (class, state), columns as ours.
+
+    `claims` has the values of the claims by id, %.
+    """
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for kind in CLASSES:
+        for state in PAPER_STATES:
+            key = f"joined-{kind}-{state.lower().replace('_', '-')}"
+            for amount, name in _AMOUNTS.items():
+                if (value := claims.get(f"{key}-{amount}")) is not None:
+                    rows.setdefault((kind, state), {})[name] = value / 100
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def diagonals(found: Mapping[str, Mapping[str, Cotermination]]) -> pd.DataFrame:
