@@ -162,7 +162,7 @@ def _time(seconds: float) -> str:
 
 
 def _engines(asked: Mapping[str, Any]) -> list[str]:
-    """Return the engines that have a time at any size, in their order."""
+    """Return the engines that have a mark, and a time at any size, in their order."""
     found = [
         engine for size in asked["sizes"].values() for engine, one in size.items() if "cpu_s" in one
     ]
