@@ -513,8 +513,16 @@ def test_nested_equals_gates_and_events(parameters, total_km, nodes, runs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("parameters", "total_km"), [*CASES[1:], (NEAR_TERM, 40)])
-@pytest.mark.parametrize(("nodes", "runs"), [(5, 4), (9, 1)])
+@pytest.mark.parametrize(
+    ("parameters", "total_km", "nodes", "runs"),
+    [
+        (*CASES[1], 5, 4),
+        (*CASES[2], 5, 4),
+        (*CASES[1], 9, 1),
+        (*CASES[2], 9, 1),
+        (NEAR_TERM, 40, 5, 1),
+    ],
+)
 def test_longer_nested_equals_gates_and_events(parameters, total_km, nodes, runs):
     compare(Nested, nv_nested, parameters, total_km, nodes, runs, seed=3)
 

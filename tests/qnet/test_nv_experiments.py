@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,10 +15,13 @@ from restudy.qnet.experiments_nv import (
     Scheme,
     Setup,
     chains,
-    distance_findings,
     figure5a,
     figure5bc,
     figure6,
+)
+from restudy.qnet.experiments_nv_findings import (
+    distance_findings,
+    hardware_findings,
     improvement_findings,
     sensitivity_findings,
 )
@@ -27,6 +31,16 @@ from restudy.qnet.hardware.nv_parameters import NEAR_TERM
 SMALL = dataclasses.replace(
     Setup.quick(), improvements=(1.0, 3.0, 7.0, 14.0, 30.0), improvement_runs=20
 )
+
+
+def test_hardware():
+    found = hardware_findings(rng=np.random.default_rng(1))
+    assert found["detection-product"] == pytest.approx(NEAR_TERM.p_detection, abs=5e-5)
+    assert found["dark-counts-3x"] == pytest.approx(8.3e-9, abs=5e-11)
+    assert found["single-click-limit"] == pytest.approx(0.9, abs=1e-5)
+    assert found["double-click-visibility"] == pytest.approx(0.95, abs=1e-12)
+    assert found["swap-outcomes"] < 1e-12
+    assert found["insertion-attempts"] < 4
 
 
 def test_distance():
