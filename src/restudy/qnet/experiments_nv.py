@@ -110,7 +110,7 @@ class Setup:
     @classmethod
     def full(cls) -> Self:
         """Make a setup of some minutes: more runs than the paper's."""
-        return cls(_DISTANCES, 2000, _IMPROVEMENTS, 1000, 10_000)
+        return cls(_DISTANCES, 2000, _IMPROVEMENTS, 1000, 100_000)
 
     @classmethod
     def paper(cls) -> Self:
