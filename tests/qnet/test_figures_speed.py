@@ -22,7 +22,7 @@ def results():
     loop = {"size": "processes", "unit": "callback"}
     two = {"1": {"restudy": row(5e-7), "heapq": row(2e-7)}, "1000": {"restudy": row(1e-6)}}
     chain = {
-        "3": {"restudy, density": row(2e-4), "SimQN": row(3e-4)},
+        "3": {"restudy, density": row(2e-4), "SimQN": row(3e-4), "unmarked": row(1.0)},
         "10": {"restudy, density": row(6e-4), "SimQN": {"failed": "more than 600 s"}},
     }
     questions = {name: loop | {"sizes": two} for name in ("callbacks", "waits", "waits for two")}
@@ -57,12 +57,12 @@ def test_one_panel_a_question(results):
 
 def test_table_gives_units_and_reasons(results):
     table = race_table(results, ["chain"])
-    first = table.loc[("chain, time of a run", "3 nodes", "restudy, density")]
+    first = table.loc[("chain, time per run", "nodes: 3", "restudy, density")]
     assert first["CPU time"] == "200 µs"
     assert first["wall time"] == "400 µs"
     assert first["set-up"] == "1.5 ms"
     assert first["peak memory [MiB]"] == "3"
     assert first["time over ours (range)"] == "2.00 (1.00 to 3.00)"
-    failed = table.loc[("chain, time of a run", "10 nodes", "SimQN")]
+    failed = table.loc[("chain, time per run", "nodes: 10", "SimQN")]
     assert failed["CPU time"] == "failed: more than 600 s"
     assert failed["wall time"] == ""

@@ -63,13 +63,15 @@ def race(results: Mapping[str, Any], question: str, ax: Axes | None = None) -> A
     if question == "chain":
         ax.plot(*PAPER_CHAIN, style.PAPER_MARKER, color=style.PAPER, ms=9, label="paper, at most")
     ax.set(xscale="log", yscale="log", xlabel=asked["size"])
-    ax.set_ylabel(f"CPU time of a {asked['unit']} [s]")
+    ax.set_ylabel(f"CPU time per {asked['unit']} [s]")
     style.legend_above(ax, 3)
     return ax
 
 
 def rates(results: Mapping[str, Any], ax: Axes | None = None) -> Axes:
     """Draw what an event loop does in a second of the CPU, one row a question, one mark an engine.
+
+    A wait for two is two events.
 
     Parameters
     ----------
@@ -98,7 +100,11 @@ def rates(results: Mapping[str, Any], ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(rows)), [name for name, _ in rows])
     ax.invert_yaxis()
     ax.set(xscale="log", xlabel="events in a second of the CPU [million/s]")
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ticks = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+    low, high = ax.get_xlim()
+    ax.set_xticks([tick for tick in ticks if low < tick < high])
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
     style.legend_above(ax, 3)
     return ax
 
@@ -123,7 +129,8 @@ def race_table(results: Mapping[str, Any], questions: Sequence[str]) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        One row a question, size and engine. Times are of one unit: a callback, a run, a state.
+        One row a question, size and engine. Times are of one unit: a callback, a run, a state. CPU
+        time is that of the process that asks, without workers.
     """
     rows = []
     for question in questions:
@@ -131,8 +138,8 @@ def race_table(results: Mapping[str, Any], questions: Sequence[str]) -> pd.DataF
         for size, found in asked["sizes"].items():
             for engine, one in found.items():
                 row = {
-                    "question": f"{question}, time of a {asked['unit']}",
-                    "size": f"{number(int(size))} {asked['size']}",
+                    "question": f"{question}, time per {asked['unit']}",
+                    "size": f"{asked['size']}: {number(int(size))}",
                     "engine": engine,
                 }
                 rows.append(row | _told(one))
@@ -163,7 +170,10 @@ def _time(seconds: float) -> str:
 
 def _engines(asked: Mapping[str, Any]) -> list[str]:
     """Return the engines that have a mark, and a time at any size, in their order."""
-    found = [
-        engine for size in asked["sizes"].values() for engine, one in size.items() if "cpu_s" in one
+    found = dict.fromkeys(name for size in asked["sizes"].values() for name in size)
+    return [
+        name
+        for name in found
+        if name in _ENGINES
+        and any("cpu_s" in size.get(name, {}) for size in asked["sizes"].values())
     ]
-    return list(dict.fromkeys(found))
