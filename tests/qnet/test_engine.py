@@ -1,5 +1,6 @@
 """The engine against a slow reference, and each of its rules."""
 
+import gc
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -575,3 +576,24 @@ def test_step_by_step() -> None:
     assert [step.time for step in steps if step is not None] == [0.0, 2.0]
     assert (log, sim.now, sim.step()) == ([0, 2], 2.0, None)
     assert (sim.statistics.callbacks, sim.statistics.cancelled) == (2, 1)
+
+
+def test_the_garbage_collector_is_as_it_was_after_a_run():
+    before = gc.get_threshold(), gc.get_freeze_count()
+    seen = []
+    sim = Simulation()
+    sim.schedule(lambda: seen.append((gc.get_threshold()[0], gc.get_freeze_count() > 0)))
+    sim.run()
+    assert seen == [(50_000, True)]
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
+    sim.schedule(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        sim.run()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
+    gc.disable()
+    try:
+        sim.schedule(lambda: seen.append(gc.get_freeze_count()))
+        sim.run()
+    finally:
+        gc.enable()
+    assert seen[-1] == before[1]
