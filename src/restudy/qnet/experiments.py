@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Final, Self, TypeVar
 
 import pandas as pd
 
 from restudy.qnet import experiments_ensembles, experiments_nv, experiments_switch
 from restudy.qnet.experiments_nv import PARAMETERS, NVChain, Scheme, simulate
-from restudy.qnet.hardware.nv_parameters import NEAR_TERM, improved
 from restudy.qnet.optimise import Optimum, Search, optimise
 from restudy.qnet.sweeps import Sampling
 
@@ -46,6 +45,8 @@ class Setup:
         The same chain, shorter, with states that sample their noise.
     waits : int
         Runs of chains whose waiting time is measured.
+    split_nodes, in_place_nodes : tuple of int
+        Lengths of the chains of Figure 8(b).
     search : Search
         For the cheapest hardware.
     search_runs : int
@@ -55,9 +56,11 @@ class Setup:
     """
 
     nodes: int = 1000
-    sampled_nodes: int = 50
+    sampled_nodes: int = 30
     sampled_runs: int = 100
     waits: int = 100_000
+    split_nodes: tuple[int, ...] = (3, 51)
+    in_place_nodes: tuple[int, ...] = (3, 11)
     search: Search = field(default_factory=lambda: Search(generations=8, members=12))
     search_runs: int = 200
     switch: experiments_switch.Setup = field(default_factory=experiments_switch.Setup.quick)
@@ -77,6 +80,8 @@ class Setup:
         return cls(
             sampled_runs=1000,
             waits=1_000_000,
+            split_nodes=(3, 6, 11, 21, 51, 101, 201),
+            in_place_nodes=(3, 5, 7, 9, 11),
             search=Search(generations=40, members=40),
             search_runs=1000,
             switch=experiments_switch.Setup.full(),
@@ -92,17 +97,6 @@ class Setup:
             nv=experiments_nv.Setup.paper(),
             ensembles=experiments_ensembles.Setup.paper(),
         )
-
-
-def hardware() -> pd.DataFrame:
-    """List the parameters of NV centres, near-term and improved 3 and 10 times (Table S.II)."""
-    return pd.DataFrame(
-        {
-            "near-term": asdict(NEAR_TERM),
-            "3x": asdict(improved(NEAR_TERM, 3)),
-            "10x": asdict(improved(NEAR_TERM, 10)),
-        }
-    )
 
 
 class Stopwatch:

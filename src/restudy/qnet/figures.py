@@ -1,4 +1,4 @@
-"""Waiting times of chains: results in, axes out."""
+"""Chains: waiting times, and what their states cost; results in, axes out."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -36,5 +36,34 @@ def waiting(result: pd.DataFrame, ax: Axes | None = None) -> Axes:
     spans = sorted(set(result["links"]))
     ax.set_xticks(spans, [str(span) for span in spans])
     ax.set(xlabel="links that the pair spans", ylabel="mean waiting time [attempts]")
+    style.legend_above(ax, 2)
+    return ax
+
+
+def states(result: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw Figure 8(b): the CPU time of a chain's states, split (lines) or in place (dotted).
+
+    Parameters
+    ----------
+    result : pandas.DataFrame
+        Of `restudy.qnet.experiments_speed.chains`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+    """
+    ax = style.axes(ax)
+    names = list(dict.fromkeys(result["formalism"]))
+    for (way, name), rows in result.groupby(["way", "formalism"], sort=False):
+        line = "o-" if way == "split" else "o:"
+        colour = style.SERIES[names.index(name)]
+        ax.plot(rows["nodes"], rows["cpu_s"], line, color=colour, label=f"{name}, {way}")
+    ax.set(xscale="log", yscale="log", xlabel="nodes", ylabel="CPU time [s]")
+    sizes = sorted(set(result["nodes"]))
+    ax.set_xticks(sizes, [str(size) for size in sizes])
+    ax.minorticks_off()
     style.legend_above(ax, 2)
     return ax

@@ -18,7 +18,7 @@ def over_distance(
     exactly: pd.DataFrame,
     drawn: pd.DataFrame,
     *figures: str,
-    crossing_km: tuple[float, float] | None = None,
+    crossing_km: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw figures of merit over the distance: lines are exact, dots are sampled.
@@ -29,8 +29,8 @@ def over_distance(
         Of `exact` and `sampled` in `restudy.qnet.experiments_ensembles`.
     *figures : str
         Of `restudy.qnet.experiments_ensembles.FIGURES`; the second and later ones are dotted.
-    crossing_km : tuple of float, optional
-        Where the paper has the key rates cross, and by how much it may be off, km.
+    crossing_km : float, optional
+        Where the paper has the key rates cross, km.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
 
@@ -41,10 +41,9 @@ def over_distance(
     """
     ax = style.axes(ax)
     if crossing_km is not None:
-        at, off = crossing_km
-        ax.axvspan(at - off, at + off, color=style.BAND, lw=0)
         ls, lw = style.PAPER_LINE
-        ax.axvline(at, color=style.PAPER, ls=ls, lw=lw, label="paper: AFC better beyond")
+        line = ax.axvline(crossing_km, color=style.PAPER, ls=ls, lw=lw, label="paper: AFC beyond")
+        line.set_zorder(3)
     for line, figure in zip(("-", ":"), figures, strict=False):
         for memory, colour in _COLOURS.items():
             name = memory if len(figures) == 1 else f"{memory}, {figure[-1].upper()} basis"

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from restudy import style
 from restudy.qnet.experiments_nv import PARAMETERS, Scheme
@@ -154,6 +155,7 @@ def sensitivity(result: pd.DataFrame, paper: float | None = None, ax: Axes | Non
     ax.set_yticks(range(len(cases)), names)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
+    ax.xaxis.set_major_locator(MultipleLocator(0.05))
     ax.set_xlabel("mean fidelity, everything else 3x")
     style.legend_above(ax, 2)
     return ax
