@@ -42,8 +42,10 @@ def over_distance(
     ax = style.axes(ax)
     if crossing_km is not None:
         ls, lw = style.PAPER_LINE
-        line = ax.axvline(crossing_km, color=style.PAPER, ls=ls, lw=lw, label="paper: AFC beyond")
-        line.set_zorder(3)
+        printed = ax.axvline(
+            crossing_km, color=style.PAPER, ls=ls, lw=lw, label="paper: AFC beyond"
+        )
+        printed.set_zorder(3)
     for line, figure in zip(("-", ":"), figures, strict=False):
         for memory, colour in _COLOURS.items():
             name = memory if len(figures) == 1 else f"{memory}, {figure[-1].upper()} basis"
