@@ -57,8 +57,8 @@ def stabilizer_bits(qubits: int = 1000) -> int:
 def idle_dephasing(*, rng: np.random.Generator) -> float:
     """Probability of a Z on an electron spin that idles, from simulated populations and coherence.
 
-    Of a spin in |1>, exp(-t/T1) is left; the coherence of a spin in |+> falls by the square root of
-    that, and by 1 - 2p for a Z with probability p.
+    Of a spin in ``|1>``, exp(-t/T1) is left. The coherence of a spin in ``|+>`` falls by the square
+    root of that, and by 1 - 2p for a Z with probability p.
     """
     excited, plus = new_qubits(2)
     operate(X, excited)

@@ -96,7 +96,7 @@ def compile_program(
     idle : sequence of NoiseModel
         What each position suffers as time passes.
     inputs : sequence of int
-        Positions whose state is given, in this order; the others begin in |0>.
+        Positions whose state is given, in this order; the others begin in ``|0>``.
     outputs : sequence of int
         Positions whose state is asked for, in this order; the others are forgotten.
 

@@ -4,10 +4,11 @@ Nodes are counted from 0. Node k initiates what spans f(k) links, f(k) the large
 that divides k; the ends never do. A node that is free does the first that applies of
 
 1. swap, if it shares distilled pairs over f(k) links with both sides;
-2. distil two pairs with node k - f(k), or else 3. with node k + f(k);
+2. distil two pairs with node k - f(k);
+3. or else with node k + f(k);
 4. the oldest request of another node: store, confirm, act when the confirmation arrives;
-5. if f(k) = 1, make a pair with the left neighbour unless a distilled one is there, or else
-   6. with the right one.
+5. if f(k) = 1, make a pair with the left neighbour unless a distilled one is there;
+6. or else with the right one.
 
 A node stores before it makes a pair, and stores and retrieves before it distils or swaps.
 Of two pairs the newer one, on the electrons, is spent. Messages travel along the fibre.

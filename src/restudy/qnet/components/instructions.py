@@ -77,7 +77,7 @@ class BellMeasurement:
 
 @dataclass(frozen=True)
 class Initialisation:
-    """A new qubit in |0>; the old one is discarded.
+    """A new qubit in ``|0>``; the old one is discarded.
 
     Attributes
     ----------

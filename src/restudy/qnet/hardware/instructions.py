@@ -93,7 +93,7 @@ def gate(
 
 
 def initialise(at: int, lasts_ns: float, noise: Noise | None = None) -> TimedInstruction:
-    """Return the replacement of a qubit by |0>, followed by noise."""
+    """Return the replacement of a qubit by ``|0>``, followed by noise."""
     kraus = np.zeros((2, 2, 2), np.complex128)
     kraus[0, 0, 0] = kraus[1, 0, 1] = 1
     if noise is not None:
@@ -102,7 +102,7 @@ def initialise(at: int, lasts_ns: float, noise: Noise | None = None) -> TimedIns
 
 
 def readout(at: int, lasts_ns: float, f0: float, f1: float) -> TimedInstruction:
-    """Return a Z measurement that reads 0 in |0> with probability f0, and 1 in |1> with f1.
+    """Return a Z measurement that reads 0 in ``|0>`` with probability f0, and 1 in ``|1>`` with f1.
 
     Examples
     --------

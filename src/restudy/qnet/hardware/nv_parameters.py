@@ -40,7 +40,7 @@ class NVParameters:
     Attributes
     ----------
     bright_state : float
-        Weight alpha of the state |0> that emits a photon; never improved.
+        Weight alpha of the state ``|0>`` that emits a photon; never improved.
     emission_ns : float
         Time until the photon is emitted, ns; never improved.
     p_double_excitation : float
@@ -60,18 +60,18 @@ class NVParameters:
     electron_t1_ns, electron_t2_ns, carbon_t1_ns, carbon_t2_ns : float
         Relaxation and coherence times, ns.
     carbon_init_fidelity, carbon_init_ns : float
-        Fidelity and duration, ns, of setting a carbon spin to |0>.
+        Fidelity and duration, ns, of setting a carbon spin to ``|0>``.
     carbon_rotation_fidelity, carbon_rotation_ns : float
         Of a Z rotation of a carbon spin.
     two_qubit_fidelity, two_qubit_ns : float
         Of the controlled X rotation of a carbon spin: (1 - 3 p/4)**2 with depolarising
         probability p of each spin.
     electron_init_fidelity, electron_init_ns : float
-        Of setting the electron spin to |0>.
+        Of setting the electron spin to ``|0>``.
     electron_gate_fidelity, electron_gate_ns : float
         Of a rotation of the electron spin.
     readout_0, readout_1 : float
-        Probabilities f0 and f1 of reading 0 in |0> and 1 in |1>.
+        Probabilities f0 and f1 of reading 0 in ``|0>`` and 1 in ``|1>``.
     readout_ns : float
         Duration of the readout, ns.
 

@@ -1,6 +1,6 @@
 r"""Pairs of spins heralded by clicks at a station half-way: states inserted, or attempts sampled.
 
-Both spins emit a photon if they are in |0> ("up", bright); a station of a beam splitter and two
+Both spins emit a photon if they are in ``|0>`` ("up", bright); a station of a beam splitter and two
 detectors, each of which sees a click or none, heralds a pair when exactly one clicks. Two photons
 that both arrive leave by the same port with probability :math:`(1 + V)/2`. With the two spins in
 the order uu, ud, du, dd this gives the model of Humphreys et al. 2018, which arXiv 2010.12535 uses
@@ -64,7 +64,7 @@ class HeraldedPair:
     probabilities : numpy.ndarray of float64, shape (4,)
         Of heralding and the spins being uu, ud, du, dd.
     coherence : float
-        Unnormalised element <ud|rho|du> for the detector "+"; its negative for "-".
+        Unnormalised element ``<ud|rho|du>`` for the detector "+"; its negative for "-".
     """
 
     probabilities: np.ndarray = field(repr=False)

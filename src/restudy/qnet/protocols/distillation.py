@@ -40,7 +40,7 @@ DEJMPS: Final = Distillation("DEJMPS", (pi / 2, -pi / 2), _EQUAL)
 """Deutsch et al., doi:10.1103/PhysRevLett.77.2818."""
 
 KALB: Final = Distillation("Kalb", (0.0, 0.0), frozenset({(1, 1)}))
-"""Kalb et al., doi:10.1126/science.aan0070: of pairs near psi+ with some weight on |00> or |11>.
+"""Kalb et al., doi:10.1126/science.aan0070: for psi+ with some weight on ``|00>`` or ``|11>``.
 
 The rest is removed in one round, and with it any phase that both pairs share.
 """

@@ -62,7 +62,7 @@ class TimedAction:
         return measure(qubits[0], rng=rng) if len(self.one.outcomes) > 1 else None
 
     def _channel(self) -> Channel:
-        """All of it; a readout moves outcome m to |m>, where a perfect measurement finds it."""
+        """All of it; a readout moves outcome m to ``|m>``, where a perfect measurement finds it."""
         if len(self.one.outcomes) == 1:
             return Channel(self.one.name, self.one.outcomes[0])
         kraus = []

@@ -49,7 +49,7 @@ class BellPair:
 
     @classmethod
     def basis(cls, bit: int) -> "BellPair":
-        """Return one qubit in |0> or |1>."""
+        """Return one qubit in ``|0>`` or ``|1>``."""
         return cls({3: 1.0 - 2 * bit}, 1)
 
     @classmethod

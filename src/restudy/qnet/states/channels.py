@@ -155,14 +155,14 @@ class PauliChannel:
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """Decay of |1> to |0>, then dephasing, of one qubit.
+    """Decay of ``|1>`` to ``|0>``, then dephasing, of one qubit.
 
     Attributes
     ----------
     name : str
         What error messages call it.
     decay : float
-        Probability that |1> decays.
+        Probability that ``|1>`` decays.
     flip : float
         Probability of the Z after that.
 
@@ -267,7 +267,7 @@ def depolarising(p: float, qubits: int = 1) -> PauliChannel:
 
 
 def amplitude_damping(p: float) -> Relaxation:
-    """Let |1> decay to |0> with probability p.
+    """Let ``|1>`` decay to ``|0>`` with probability p.
 
     Examples
     --------

@@ -41,7 +41,7 @@ class DensityState:
 
     @classmethod
     def basis(cls, bit: int) -> "DensityState":
-        """Return one qubit in |0> or |1>."""
+        """Return one qubit in ``|0>`` or ``|1>``."""
         return cls._of(np.array([1 - bit, 0, 0, bit], np.complex128), 1)
 
     @classmethod

@@ -1,7 +1,7 @@
 """Graph states with local Clifford operations: stabilizer states as sparse graphs.
 
-A state is C |G>: |G> has |+> at each vertex and a CZ along each edge, C is one of 24 local Clifford
-operations at each vertex (Anders and Briegel, quant-ph/0504117).
+A state is ``C |G>``: ``|G>`` has ``|+>`` at each vertex and a CZ along each edge, C is one of 24
+local Clifford operations at each vertex (Anders and Briegel, quant-ph/0504117).
 """
 
 from typing import Any, ClassVar
@@ -62,7 +62,7 @@ class GraphState:
 
     @classmethod
     def basis(cls, bit: int) -> "GraphState":
-        """Return one qubit in |0> or |1>."""
+        """Return one qubit in ``|0>`` or ``|1>``."""
         return cls([Vertex(local.COMPOSED[local.PAULI[bit]][local.HADAMARD])])
 
     def takes(self, operation: Operator | Noise) -> bool:
@@ -156,7 +156,7 @@ def _turn(vertex: Vertex, operation: int) -> None:
 
 
 def _turn_graph(vertex: Vertex, operation: int) -> None:
-    """Apply a local operation to the vertex of |G>, before the one it has."""
+    """Apply a local operation to the vertex of ``|G>``, before the one it has."""
     vertex.local = local.COMPOSED[vertex.local][operation]
 
 

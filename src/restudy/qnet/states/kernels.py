@@ -63,7 +63,7 @@ def pauli_noise(
 
 @njit(cache=True)
 def relax(entries: np.ndarray, n: int, shift: int, decay: float, flip: float) -> None:
-    """Damp the amplitude of |1> of one qubit of a density matrix, then dephase it, in place."""
+    """Damp the amplitude of ``|1>`` of one qubit of a density matrix, then dephase it, in place."""
     row, column = 1 << (shift + n), 1 << shift
     mask = row | column
     coherence = (1 - 2 * flip) * np.sqrt(1 - decay)

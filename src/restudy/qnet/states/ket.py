@@ -41,7 +41,7 @@ class KetState:
 
     @classmethod
     def basis(cls, bit: int) -> "KetState":
-        """Return one qubit in |0> or |1>."""
+        """Return one qubit in ``|0>`` or ``|1>``."""
         return cls(np.array([1 - bit, bit], np.complex128))
 
     def takes(self, operation: Operator | Noise) -> bool:

@@ -51,7 +51,7 @@ class Qubit:
 
 
 def new_qubits(n: int, formalism: Formalism = Formalism.DENSITY) -> list[Qubit]:
-    """Return n qubits in |0>, each with a state of its own.
+    """Return n qubits in ``|0>``, each with a state of its own.
 
     Examples
     --------
@@ -290,7 +290,7 @@ def density(*qubits: Qubit) -> np.ndarray:
 
 
 def fidelity(reference: np.ndarray, *qubits: Qubit) -> float:
-    """Return <psi| rho |psi> of qubits with a pure state psi.
+    """Return ``<psi| rho |psi>`` of qubits with a pure state psi.
 
     Parameters
     ----------

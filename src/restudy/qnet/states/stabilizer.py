@@ -45,7 +45,7 @@ class StabilizerState:
 
     @classmethod
     def basis(cls, bit: int) -> "StabilizerState":
-        """Return one qubit in |0> or |1>."""
+        """Return one qubit in ``|0>`` or ``|1>``."""
         return cls(np.array([[[[0, 0], [1, 0]]], [[[bit, 0], [0, 1]]]], np.uint64), 1)
 
     def takes(self, operation: Operator | Noise) -> bool:
