@@ -150,7 +150,8 @@ def swap_kets(
     """Project qubit a of one ket of two and b of another on a Bell state drawn with u.
 
     Returns the Bell state and the ket of the two others (4,). Bell state k = (phase, parity) has
-    the amplitudes +1 at |0, parity> and (-1)**phase at |1, 1 - parity>, over the root of 2.
+    the amplitudes +1 at ``|0, parity>`` and (-1)**phase at ``|1, 1 - parity>``, over the root of
+    2.
     """
     weights = np.zeros(4)
     found = np.zeros((4, 4), np.complex128)
