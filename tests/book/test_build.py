@@ -183,6 +183,20 @@ def test_leftovers_of_a_killed_build_are_swept(book: Book) -> None:
     assert not leftover.exists()
 
 
+def test_data_files_count_and_caches_of_compilers_do_not(tmp_path: Path) -> None:
+    package = tmp_path / "restudy"
+    for file in ("__init__.py", "traces/__init__.py", "traces/curves.csv"):
+        (package / file).parent.mkdir(exist_ok=True)
+        (package / file).write_text(file)
+    (package / "traces" / "__pycache__").mkdir()
+    for name in ("__init__.cpython-311.pyc", "jobs._count-9.py311.nbi"):
+        (package / "traces" / "__pycache__" / name).write_text(name)
+    sources = Sources()
+    sources.folder = package
+    found = sources.hashes({"restudy", "restudy.traces"})
+    assert list(found) == ["restudy", "restudy.traces", "restudy/traces/curves.csv"]
+
+
 def test_reach_follows_imports_and_parents() -> None:
     sources = Sources()
     assert sources.reach(["%matplotlib inline\nimport numpy"]) == set()

@@ -84,9 +84,10 @@ class Sources:
             files[module] = path
         for folder in folders:
             for path in sorted(folder.rglob("*")):
-                data = path.suffix not in {".py", ".pyc"} and path.name not in UNTRACKED
+                data = path.suffix != ".py" and path.name not in UNTRACKED
                 if (
                     data
+                    and "__pycache__" not in path.parts  # numba writes there, too
                     and path.is_file()
                     and _owner(path, self.graph.modules, self.folder) in files
                 ):
