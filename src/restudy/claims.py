@@ -60,7 +60,7 @@ class Claim:
     """One quantitative statement of a paper (``by="paper"``) or of ours (``by="restudy"``).
 
     Exactly one of `value`, `at_least`, `at_most` and `between` is set; `tolerance` belongs to
-    `value`.
+    `value`. What is `timed` depends on the machine and on what else it does.
     """
 
     paper: str
@@ -78,6 +78,7 @@ class Claim:
     at_most: float | None = None
     between: tuple[float, float] | None = None
     tolerance: Tolerance | None = None
+    timed: bool = False
 
     def published(self) -> str:
         """Return the published value or bound as text, with its unit."""
@@ -191,7 +192,7 @@ def verdict(claim: Claim, measured: Measured | None) -> Verdict:
 
 _KEYS = {
     "id", "by", "source", "section", "statement", "unit", "reason", "needs",
-    "value", "at_least", "at_most", "between", "tolerance",
+    "value", "at_least", "at_most", "between", "tolerance", "timed",
 }  # fmt: skip
 
 
@@ -232,6 +233,8 @@ def _claim(entry: Mapping[str, Any], raw: Mapping[str, Any], name: str) -> Claim
     if ("tolerance" in entry) != (targets == ["value"]):
         raise ClaimError(f"{where}: `tolerance` goes with `value`, and only with it")
     target: dict[str, Any] = {key: float(entry[key]) for key in targets if key != "between"}
+    if not isinstance(entry.get("timed", False), bool):
+        raise ClaimError(f"{where}: timed = {entry['timed']!r}, expected true or false")
     tolerance = entry.get("tolerance")
     if tolerance is not None and (len(tolerance) != 1 or set(tolerance) - {"absolute", "relative"}):
         raise ClaimError(f"{where}: tolerance = {tolerance}, expected absolute or relative")
@@ -313,11 +316,11 @@ def regressions(
     """Return the rows whose claim holds in the committed results but not in this build.
 
     Only results of the same preset are compared: a small preset may miss a claim that the
-    full one meets.
+    full one meets. Claims on time are left out: another machine, or a busy one, proves nothing.
     """
     lost = []
     for row in table:
-        if row.here is None:
+        if row.here is None or row.claim.timed:
             continue
         before = committed.get(row.claim.paper, {}).get(row.here.preset, {}).get(row.claim.id)
         held = verdict(row.claim, before) is Verdict.REPRODUCED

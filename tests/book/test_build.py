@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -172,6 +173,9 @@ def test_regression_is_a_claim_that_held_in_the_same_preset(book: Book) -> None:
     before = build.committed(book.project, papers)
     lost = claims.regressions(build.scoreboard(book.project, papers, runs), before)
     assert [row.claim.id for row in lost] == ["answer"]
+    rows = build.scoreboard(book.project, papers, runs)
+    timed = [dataclasses.replace(r, claim=dataclasses.replace(r.claim, timed=True)) for r in rows]
+    assert not claims.regressions(timed, before)
     full = list(book.build("full").runs.values())
     assert not claims.regressions(build.scoreboard(book.project, papers, full), before)
 
