@@ -50,10 +50,10 @@ def against_planted(planted: Recipe) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a rule and what it looks at: ``planted`` faults of its own kind, those that
-        ``clock jumps`` bring with them, ``found``, and ``what is done``. A clock that jumps back
-        an hour leaves a gap, comes out of order once, repeats the times of an hour ago and takes
-        their place, so that counters fall once.
+        One row a rule and what it looks at: ``planted`` faults of its own kind, those that come
+        ``from clock jumps``, and ``found``. A clock that jumps back an hour leaves a gap, comes
+        out of order once, repeats the times of an hour ago and takes their place, so that counters
+        fall once.
 
     Raises
     ------
@@ -85,5 +85,4 @@ def against_planted(planted: Recipe) -> pd.DataFrame:
     ]
     made = pd.DataFrame(rows, columns=["rule", "in", "planted", "from clock jumps"])
     made["found"] = [found.counts.get((rule, name), 0) for rule, name, *_ in rows]
-    made["what is done"] = made["rule"].map(dict(rules.RULES))
     return made.set_index(["rule", "in"])
