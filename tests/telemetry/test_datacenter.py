@@ -12,6 +12,7 @@ from restudy.telemetry.experiments import Setup
 from restudy.telemetry.generator import faults, published_layouts
 from restudy.telemetry.generator.cluster import gpu_nodes, hardware_table
 from restudy.telemetry.metrics import TelemetryError
+from restudy.telemetry.strips import PublishedCores, published_strips
 from restudy.traces.jobs import TraceError
 from restudy.traces.results import Missing
 
@@ -98,6 +99,12 @@ def test_hardware_of_a_users_cluster_gives_racks_and_capacities(mine, hardware, 
     )
     assert set(operations.racks(center).racks) == {f"row-{r}" for r in (1, 28)}
     assert operations.ml_racks(center) == {"row-28"}
+    strips = published_strips(
+        center.telemetry, PublishedCores(), hardware=center.hardware, racks=center.racks
+    )
+    assert strips[1].full.capacity(center.telemetry.nodes) == 2 * 5500  # of two racks
+    with pytest.raises(TelemetryError, match="no rack of the 1 nodes is known"):
+        strips[1].full.capacity(["elsewhere"])
     side = joined.node_side(center, dataclasses.replace(Setup.quick(), replicates=20), rng=rng())
     lacking = {name for name, found in vars(side).items() if isinstance(found, Missing)}
     assert lacking == {"utilisation", "heat", "slots"}  # no metric of GPUs was exported

@@ -137,11 +137,13 @@ def ml_racks(center: Datacenter) -> set[str]:
 def strips(center: Datacenter) -> pd.DataFrame:
     """Share of time in each fifth of full load; system load by both numbers of cores."""
     telemetry, steps = center.telemetry, grid(center)
-    published_load, *others = strip_loads.published_strips(telemetry, strip_loads.PublishedCores())
+    published_load, *others = strip_loads.published_strips(
+        telemetry, strip_loads.PublishedCores(), hardware=center.hardware, racks=center.racks
+    )
     true_load = dataclasses.replace(
         published_load,
         name="System Load, all cores",
-        full=strip_loads.SumOver(strip_loads.HardwareCores()),
+        full=strip_loads.SumOver(strip_loads.HardwareCores(center.hardware)),
     )
     chosen = [published_load, true_load, *others]
     submit = center.jobs["submit"].dropna().to_numpy()

@@ -4,7 +4,7 @@ A strip is the sum or the mean of a quantity over all nodes, moment by moment, o
 full load. What is full depends on a choice, so the choice is an object.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -55,13 +55,19 @@ class HardwareCores:
 
 @dataclass(frozen=True)
 class RackCooling:
-    """What the cooling removes from the racks of the nodes, W."""
+    """What the cooling removes from the racks of the nodes, W; racks given, or told from names."""
 
     watts: float = COOLING_W
+    racks: Mapping[str, str] | None = field(default=None, compare=False)
 
     def __call__(self, nodes: Sequence[str]) -> float:
         """Count the racks."""
-        return self.watts * len(rack_of(nodes)[0])
+        if not (racks := rack_of(nodes, self.racks)[0]):
+            raise TelemetryError(
+                f"no rack of the {len(nodes)} nodes is known, for example of {nodes[0]}; give a "
+                "hardware table with a column rack."
+            )
+        return self.watts * len(racks)
 
 
 @dataclass(frozen=True)
@@ -117,9 +123,11 @@ class Strip:
     full: SumOver | MeanOver
 
 
-def of_ratio(name: str, ratio: Ratio, nodes: Sequence[str]) -> Strip:
-    """Make a strip of the mean of a ratio to the capacity of Lisa's nodes."""
-    found = partial(ratio, capacity=capacities(nodes, ratio.capacities))
+def of_ratio(
+    name: str, ratio: Ratio, nodes: Sequence[str], hardware: pd.DataFrame | None = None
+) -> Strip:
+    """Make a strip of the mean of a ratio to the capacity of the nodes, Lisa's by default."""
+    found = partial(ratio, capacity=capacities(nodes, ratio.capacities, hardware))
     return Strip(name, Quantity(ratio.metrics, found, _RATIO_STEP), MeanOver(1.0))
 
 
@@ -149,7 +157,13 @@ class DiskRate:
         return (written + read) / self.interval_s
 
 
-def published_strips(telemetry: Telemetry, cores: Capacity) -> tuple[Strip, ...]:
+def published_strips(
+    telemetry: Telemetry,
+    cores: Capacity,
+    *,
+    hardware: pd.DataFrame | None = None,
+    racks: Mapping[str, str] | None = None,
+) -> tuple[Strip, ...]:
     """Nine of the ten strips of arXiv 2107.11832; the tenth is `arrivals`.
 
     Parameters
@@ -158,6 +172,10 @@ def published_strips(telemetry: Telemetry, cores: Capacity) -> tuple[Strip, ...]
         The samples.
     cores : callable
         Full system load: ``PublishedCores()`` as published, or ``HardwareCores()``.
+    hardware : pandas.DataFrame, optional
+        Columns of `restudy.traces.hardware.COLUMNS`; Lisa's nodes if not given.
+    racks : mapping of str to str, optional
+        Rack of each node; by default told from names of nodes like ``r28n3``.
 
     Returns
     -------
@@ -175,14 +193,16 @@ def published_strips(telemetry: Telemetry, cores: Capacity) -> tuple[Strip, ...]
     memory = Load("nvidia_gpu_memory_used_bytes_sum", "gpu_memory_bytes_total")
     return (
         Strip("System Load", of_metric("node_load1"), SumOver(cores)),
-        Strip("Server Power Usage", of_metric("node_power_usage"), SumOver(RackCooling())),
+        Strip(
+            "Server Power Usage", of_metric("node_power_usage"), SumOver(RackCooling(racks=racks))
+        ),
         Strip("Server Temperature", of_metric("node_ambient_temp"), MeanOver(77.0)),
-        of_ratio("Server RAM Usage", Used(), telemetry.nodes),
+        of_ratio("Server RAM Usage", Used(), telemetry.nodes, hardware),
         Strip("Disk I/O", Quantity(disk.metrics, disk, 4096.0), SumOver(PerNode(1.8e9))),
-        of_ratio("GPU Power Usage", power, telemetry.nodes),
+        of_ratio("GPU Power Usage", power, telemetry.nodes, hardware),
         Strip("GPU Temperature", of_metric("nvidia_gpu_temperature_celsius_mean"), MeanOver(91.0)),
         Strip("GPU Fan Speed", of_metric("nvidia_gpu_fanspeed_percent_mean"), MeanOver(100.0)),
-        of_ratio("GPU Memory Usage", memory, telemetry.nodes),
+        of_ratio("GPU Memory Usage", memory, telemetry.nodes, hardware),
     )
 
 
