@@ -137,6 +137,19 @@ def test_failed_chapter_stops_no_other_and_its_page_says_so(
     assert Cache(book.project).failed("beta") is None
 
 
+def test_what_a_dying_kernel_itself_said_is_on_its_page_and_not_in_the_terminal(
+    book: Book, page: Callable[[str], str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    says = 'import os\nos.write(2, b"Socket operation")'
+    book.write("beta", [*book.beta, ("code", says + "\nos.abort()")])
+    (failed,) = book.build().failed
+    assert failed.failure is not None
+    assert failed.failure.error.startswith("DeadKernel")
+    assert "Socket operation" in failed.failure.traceback
+    assert "Socket operation" in page("beta")
+    assert "Socket operation" not in capfd.readouterr().err
+
+
 def test_unknown_preset_and_parameter_name_the_known_ones(book: Book) -> None:
     with pytest.raises(BookError, match="no preset 'fast'; the presets are: quick, full, paper"):
         book.build("fast")

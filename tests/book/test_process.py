@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -130,6 +131,26 @@ def test_killed_at_ten_random_moments_it_ends_in_the_same_html(book: Book) -> No
         assert all(p.stat().st_mtime_ns == when for p, when in done.items())
         assert not differences(html(book), want)
     wait_until(lambda: not kernels(book))
+
+
+def test_killed_while_writing_the_html_it_leaves_no_jupyter_book(book: Book) -> None:
+    """One left over would write where the next build does."""
+    with start(book, "build", "--cluster", "threads") as process:
+
+        def writer() -> psutil.Process | None:
+            for child in psutil.Process(process.pid).children():
+                with contextlib.suppress(psutil.Error):  # it ends meanwhile
+                    if any("jupyter_book" in word for word in child.cmdline()):
+                        return child
+            return None
+
+        wait_until(writer, 60)
+        left = writer()
+        time.sleep(1)
+        process.kill()
+    assert left is not None
+    wait_until(lambda: not left.is_running(), 5)
+    assert "0 failed" in finish(book, "build", "--cluster", "threads")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -110,6 +110,7 @@ class _Engine(NBClientEngine):
         *,
         watch: Watch,
         env: Mapping[str, str],
+        log: Path,
         execution_timeout: int,
         start_timeout: int = 60,
         **_: Any,
@@ -118,7 +119,7 @@ class _Engine(NBClientEngine):
         # sockets need a folder of their own: by default all kernels share names in the working
         # directory.
         output, nb_man.output_path = nb_man.output_path, None  # or it is written twice a cell
-        with tempfile.TemporaryDirectory(prefix="restudy-") as sockets:
+        with tempfile.TemporaryDirectory(prefix="restudy-") as sockets, log.open("w") as said:
             manager = {"transport": "ipc", "ip": f"{sockets}/kernel"}
             client = _Client(
                 nb_man,
@@ -130,7 +131,7 @@ class _Engine(NBClientEngine):
                 config=Config({"KernelManager": manager}),
             )
             try:
-                client.execute(env=dict(env))
+                client.execute(env=dict(env), stdout=said, stderr=said)
             finally:
                 nb_man.output_path = output  # papermill writes it now, also after an error
                 ensure_event_loop().close()  # the one jupyter_client made for this thread
@@ -158,6 +159,8 @@ def execute(
 ) -> Run:
     """Execute a chapter into ``scratch/outputs.ipynb`` and return its record.
 
+    What the kernel itself prints (not its cells) is kept in ``scratch/kernel.log``.
+
     A cell that raises, a cell over its limit and a kernel that dies make a record with a
     `Failure`; the parent writes it, so nothing depends on the state of the notebook.
 
@@ -168,7 +171,7 @@ def execute(
     BookError
         If the disk is full.
     """
-    output = scratch / "outputs.ipynb"
+    output, log = scratch / "outputs.ipynb", scratch / "kernel.log"
     logging.getLogger("papermill").setLevel(logging.ERROR)
     began = time.perf_counter()
     failure = None
@@ -184,6 +187,7 @@ def execute(
             cwd=None,  # papermill's cwd= is a chdir of the whole process
             watch=watch,
             env=env,
+            log=log,
         )
     except PapermillExecutionError as error:
         failure = Failure(watch.cell, f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
@@ -192,7 +196,8 @@ def execute(
         failure = Failure(watch.cell, f"CellTimeout: the cell ran longer than its {limit} s")
     except (DeadKernelError, RuntimeError) as error:
         # A kernel that dies while starting raises a bare RuntimeError.
-        failure = Failure(watch.cell, f"DeadKernel: the kernel died ({error}); out of memory?")
+        why = f"DeadKernel: the kernel died ({error}); out of memory?"
+        failure = Failure(watch.cell, why, log.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
         raise disk_error(error, scratch) from error
     if watch.stopped.is_set():

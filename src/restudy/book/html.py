@@ -15,6 +15,15 @@ from restudy.book.chapters import BookError
 STAMP = "content.sha256"
 """A file in the finished HTML that names what it was made of."""
 
+# Its end of the pipe closes with the builder, however that ends. A Jupyter Book left over from a
+# killed builder would go on writing where the next one builds.
+JUPYTER_BOOK = """
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+from jupyter_book.cli.main import main
+main()
+"""
+
 
 def is_current(html: Path, content: str) -> bool:
     """Return whether `html` is a finished book made of exactly this content."""
@@ -50,7 +59,7 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
     command = [
         sys.executable,
         "-c",
-        "from jupyter_book.cli.main import main; main()",
+        JUPYTER_BOOK,
         "build",
         str(stage),
         "--path-output",
@@ -58,18 +67,21 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
     ]
     command += ["--all", "--keep-going", "-q", *(["-W", "-n"] if strict else [])]
     env = {**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     built = work / "_build" / "html"
     log = html.with_name("html.log")
-    log.unlink(missing_ok=True)
-    if done.returncode or not (built / "index.html").exists():
-        log.write_text(done.stdout + done.stderr, encoding="utf-8")
-        said = [
-            x for x in (done.stdout + done.stderr).splitlines() if "WARNING" in x or "ERROR" in x
-        ]
-        lines = said or (done.stdout + done.stderr).splitlines()
-        shown = "\n  ".join(lines[-15:])
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT, env=env
+        ) as process,
+    ):
+        status = process.wait()
+    if status or not (built / "index.html").exists():
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = [x for x in lines if "WARNING" in x or "ERROR" in x] or lines
+        shown = "\n  ".join(said[-15:])
         raise BookError(f"Jupyter Book failed (whole output in {log}):\n  {shown}")
+    log.unlink()
     _slim(built)
     (built / STAMP).write_text(content, encoding="utf-8")
     old = html.with_name(f".{html.name}-old")
