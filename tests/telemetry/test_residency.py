@@ -185,3 +185,25 @@ def test_no_job_leaves_one_interval_a_node():
 def test_a_window_has_a_second():
     with pytest.raises(TelemetryError, match="ends 5 s before it begins"):
         Window(10, 5)
+
+
+def test_a_walk_rounds_as_arrays_do(on_device):
+    """Values in the middle between two steps, infinite and unknown ones among them."""
+    rng = np.random.default_rng(9)
+    value = rng.uniform(0, 5000, 20_000).astype("float32")
+    value[::3] = (rng.integers(0, 50_000, len(value[::3])) + 0.5) / 10
+    value[::97], value[::89] = np.nan, np.inf
+    frame = pd.DataFrame(
+        {
+            "time": np.arange(len(value)).view("M8[s]"),
+            "node": pd.Categorical.from_codes(np.zeros(len(value), int), ["n1"]),
+            POWER.name: value,
+        }
+    )
+    start = np.arange(0, 20_000, 7)
+    where = residency(table(start=start, end=start + 2, node_list="n1"), ["n1"])
+    there = accumulate(on_device(frame), where.intervals, POWER)
+    here = accumulate(frame, where.intervals, POWER)
+    for name in ("interval", "n", "total", "squares"):
+        np.testing.assert_array_equal(getattr(there, name), getattr(here, name))
+    assert here.n.sum() == np.isfinite(value).sum()

@@ -96,9 +96,11 @@ def seconds(column: pa.ChunkedArray) -> np.ndarray:
     """
     kind = column.type
     if pa.types.is_timestamp(kind):
-        whole = pc.floor_temporal(column, unit="second") if kind.unit != "s" else column
-        number = pc.cast(pc.cast(whole, pa.timestamp("s", kind.tz)), pa.int64())
-        return pc.fill_null(number, UNKNOWN).to_numpy()
+        try:
+            whole = pc.cast(column, pa.timestamp("s", kind.tz))
+        except pa.ArrowInvalid:  # there are fractions, or times that no calendar has
+            whole = pc.cast(pc.floor_temporal(column, unit="second"), pa.timestamp("s", kind.tz))
+        return pc.fill_null(pc.cast(whole, pa.int64()), UNKNOWN).to_numpy()
     if pa.types.is_integer(kind):
         known = pc.is_valid(column).to_numpy(zero_copy_only=False)
         values = pc.cast(pc.fill_null(column, 0), pa.int64()).to_numpy()

@@ -8,12 +8,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from restudy.telemetry import clocks, rows
+from restudy.telemetry import clocks, rows, runs
 from restudy.telemetry.clocks import Clock
 from restudy.telemetry.metrics import TelemetryError, metric
 from restudy.telemetry.rows import Layout
 from restudy.telemetry.samples import Telemetry
-from restudy.telemetry.source import Source, distinct, find, is_number, require, row_groups
+from restudy.telemetry.source import (
+    Source,
+    distinct,
+    find,
+    is_number,
+    require,
+    row_groups,
+    telling,
+)
 from restudy.traces.jobs import PAPER_GPU_NODES
 
 PART_ROWS = 2**20
@@ -40,6 +48,8 @@ class ParquetPart:
         Column that is 1 on nodes with GPUs; empty if there is none.
     gpu_nodes : tuple of str
         Nodes with GPUs, used where there is no such column; empty if nothing is filled with 0.
+    own : bool
+        The whole file is a part of the package's own store, whose metadata may tell its `runs`.
     """
 
     source: Source
@@ -47,6 +57,7 @@ class ParquetPart:
     layout: Layout
     gpu_column: str = ""
     gpu_nodes: tuple[str, ...] = ()
+    own: bool = False
 
     def rows(self, columns: Sequence[str]) -> pd.DataFrame:
         """Return the rows as they lie in the file; only the columns needed are read."""
@@ -65,7 +76,19 @@ class ParquetPart:
 
     def read(self, columns: Sequence[str]) -> pd.DataFrame:
         """Return the samples in order of node and time."""
-        return rows.tidy(self.rows(columns))
+        found = self._in_runs(columns) if self.own else None
+        return rows.tidy(self.rows(columns)) if found is None else found
+
+    def _in_runs(self, columns: Sequence[str]) -> pd.DataFrame | None:
+        """Read the metrics alone where the file says when and where its samples are."""
+        with self.source.open() as file, telling(self.source.name):
+            known = runs.noted(file.schema_arrow.metadata, file.metadata.num_rows, self.source.name)
+            if known is None:
+                return None
+            named = dict(self.layout.columns)
+            table = file.read(columns=[named[name] for name in columns], use_threads=False)
+        arrays = {name: rows.numbers(table[named[name]], name) for name in columns}
+        return rows.frame(known.times(), known.nodes(), arrays)
 
     def _unfill(self, frame: pd.DataFrame, table: pa.Table, filled: Sequence[str]) -> None:
         """Make the zeros unknown that stand for a GPU which is not there, in place."""

@@ -136,7 +136,8 @@ def residency(
     # The end of the last interval of a node is the begin of the next one's first.
     every = np.arange(len(nodes)) * window.seconds
     border_keys = np.concatenate([every, begins, ends])
-    key = np.unique(border_keys[border_keys < len(nodes) * window.seconds])
+    key = np.sort(border_keys[border_keys < len(nodes) * window.seconds])
+    key = key[np.diff(key, prepend=-1) > 0]  # np.unique would hash them, far slower
     begun, ended = np.searchsorted(key, begins), np.searchsorted(key, ends)
     change = np.bincount(begun, minlength=len(key) + 1) - np.bincount(ended, minlength=len(key) + 1)
     seconds = np.full(len(jobs), np.nan)

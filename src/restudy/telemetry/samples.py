@@ -13,6 +13,7 @@ small comes back with `host`.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -130,10 +131,15 @@ def fold(
     telemetry.require(metrics)
     if not telemetry.parts:
         raise TelemetryError(f"the telemetry {telemetry.name} has no samples.")
-    work = dask.delayed(_measure, pure=False)
     join = dask.delayed(_join, pure=False)
     shared = dask.delayed(measure, traverse=False, pure=False)
-    level = [work(part, list(metrics), shared, backend()) for part in telemetry.parts]
+    level = [
+        # Dask would look into every part for something of its own.
+        dask.delayed(
+            functools.partial(_measure, part, list(metrics), backend()), pure=False, traverse=False
+        )(shared)
+        for part in telemetry.parts
+    ]
     while len(level) > 1:
         level = [join(merge, level[at : at + 8]) for at in range(0, len(level), 8)]
     # In the graph, where a dead worker does not lose it, even if it is some megabytes.
@@ -142,7 +148,7 @@ def fold(
 
 
 def _measure(
-    part: Part, metrics: list[str], measure: Callable[[pd.DataFrame], T], library: str
+    part: Part, metrics: list[str], library: str, measure: Callable[[pd.DataFrame], T]
 ) -> T:
     return measure(moved(part.read(metrics), library))
 
@@ -192,17 +198,31 @@ def moved(frame: pd.DataFrame, library: str) -> pd.DataFrame:
 
 def times(frame: pd.DataFrame) -> Any:
     """Return the times of the rows: seconds since 1970, int64."""
+    if isinstance(frame, pd.DataFrame):
+        return frame["time"].to_numpy().view("int64")  # no copy
     return frame["time"].astype("int64").values  # noqa: PD011
 
 
 def codes(frame: pd.DataFrame, nodes: Sequence[str]) -> Any:
     """Return the place of each row's node in `nodes`, int64; -1 where it is not among them."""
+    code, place = coded(frame, nodes)
+    return np.take(place, code)
+
+
+def coded(frame: pd.DataFrame, nodes: Sequence[str]) -> tuple[Any, Any]:
+    """Return each row's own code, and the place of each code in `nodes`, int64, at last -1."""
     column = frame["node"].cat
     names = column.categories
     names = names.to_pandas() if hasattr(names, "to_pandas") else names
-    place = np.append(pd.Index(nodes).get_indexer(names), -1)  # code -1 is a missing name
-    found: Any = column.codes.values  # noqa: PD011
-    return np.take(np.asarray(place, like=found), found)
+    place = np.append(_index(tuple(nodes)).get_indexer(names), -1)  # code -1 is a missing name
+    code: Any = column.codes.values  # noqa: PD011
+    return code, np.asarray(place, like=code)
+
+
+@functools.lru_cache(maxsize=8)
+def _index(nodes: tuple[str, ...]) -> pd.Index:
+    """Make the index of the nodes once, not for every part."""
+    return pd.Index(nodes)
 
 
 def values(frame: pd.DataFrame, metric: str) -> Any:

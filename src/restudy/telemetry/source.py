@@ -62,11 +62,11 @@ class Source:
     def read(
         self, columns: Sequence[str], groups: Sequence[int] | None = None, *, names: str = ""
     ) -> pa.Table:
-        """Read columns of some row groups (of all by default); raises as `open`."""
+        """Read columns of some row groups, by default all, on one thread; raises as `open`."""
         with self.open(names=[names] if names else []) as file:
             wanted = range(file.num_row_groups) if groups is None else groups
             with telling(self.name):
-                return file.read_row_groups(list(wanted), columns=list(columns))
+                return file.read_row_groups(list(wanted), columns=list(columns), use_threads=False)
 
 
 class telling:  # noqa: N801

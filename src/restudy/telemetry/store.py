@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from restudy.telemetry import runs
 from restudy.telemetry.clocks import Clock
 from restudy.telemetry.metrics import TelemetryError, dtype
 from restudy.telemetry.node_table import ParquetPart
@@ -42,14 +43,15 @@ def schema(metrics: Sequence[str]) -> pa.Schema:
 
 def to_arrow(frame: pd.DataFrame, metrics: Sequence[str]) -> pa.Table:
     """Give a frame of samples as a part's table."""
-    node = frame["node"].array
-    names = pa.array([str(name) for name in node.categories], pa.string())
+    node, time = frame["node"].array, frame["time"].to_numpy("datetime64[s]")
+    names = [str(name) for name in node.categories]
     columns = [
-        pa.array(frame["time"].to_numpy("datetime64[s]")),
-        pa.DictionaryArray.from_arrays(pa.array(np.asarray(node.codes, "int32")), names),
+        pa.array(time),
+        pa.DictionaryArray.from_arrays(pa.array(np.asarray(node.codes, "int32")), pa.array(names)),
         *(pa.array(frame[name].to_numpy(dtype(name))) for name in metrics),
     ]
-    return pa.Table.from_arrays(columns, schema=schema(metrics))
+    said = runs.note(time.view("int64"), np.asarray(node.codes, "int64"), names)
+    return pa.Table.from_arrays(columns, schema=schema(metrics).with_metadata(said or None))
 
 
 def write_part(frame: pd.DataFrame, metrics: Sequence[str], path: Path) -> None:
@@ -159,4 +161,5 @@ def part(path: Path, metrics: Sequence[str]) -> ParquetPart:
 
 def _part(folder: Path, file: str, groups: int, metrics: Sequence[str]) -> ParquetPart:
     layout = Layout("time", "node", tuple((name, name) for name in metrics), Clock())
-    return ParquetPart(Source(str(folder / PARTS / file)), tuple(range(groups)), layout)
+    source = Source(str(folder / PARTS / file))
+    return ParquetPart(source, tuple(range(groups)), layout, own=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from restudy.telemetry import store
+from restudy.telemetry import runs, store
 from restudy.telemetry.generator import cluster, faults, physics, schedule
 from restudy.telemetry.generator.cluster import Node
 from restudy.telemetry.generator.recipe import Recipe
@@ -210,7 +210,8 @@ def own_table(task: Task) -> pa.Table:
         kind = pa.from_numpy_dtype(dtype(name))
         known = made.get(name)
         arrays[name] = pa.nulls(rows, kind) if known is None else pa.array(known, kind)
-    return pa.table(arrays)
+    names = [node.name for node in task.nodes]
+    return pa.table(arrays).replace_schema_metadata(runs.note(made["time"], place, names))
 
 
 def node_column(task: Task, place: np.ndarray) -> pa.Array:
