@@ -138,6 +138,25 @@ def test_a_layer_gives_out_no_more_than_comes_in() -> None:
         assert float(x.min()) >= 0
 
 
+def test_nothing_happens_where_the_equations_have_their_pole() -> None:
+    """At ``k mu0 = 1``, and in single precision beside it, the beam is scattered as elsewhere."""
+    ssa, tau = (
+        torch.tensor([0.0, 0.3, 0.6]).double(),
+        torch.tensor([0.1, 0.5, 2.0]).double()[:, None],
+    )
+    k = ((2 - 2 * ssa) * (2 - 0.5 * ssa)).sqrt()
+    steps = torch.tensor([-1e-3, -1e-4, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-4, 1e-3]).double()
+    mu0 = (1 + steps)[:, None, None] / k  # (steps, tau, ssa)
+    double, single = (
+        two_stream(tau.to(x), ssa.to(x), 0.0, mu0.to(x)) for x in (steps, steps.float())
+    )
+    for name in ("reflectance_direct", "transmittance_direct"):
+        exact = getattr(double, name)
+        assert float((exact - exact[:1]).abs().max()) < 1e-3
+        assert float((exact[1:-1] - exact[4]).abs().max()) < 1e-4
+        assert float((getattr(single, name) - exact).abs().max()) < 5e-4
+
+
 def test_two_layers_added_are_one_layer() -> None:
     """Cutting a homogeneous layer in two changes no flux outside."""
     mu0, albedo = torch.tensor([0.6]).double(), torch.tensor([0.2]).double()

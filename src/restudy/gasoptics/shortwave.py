@@ -76,8 +76,9 @@ def two_stream(
     Notes
     -----
     Closure of Zdunkowski et al. (PIFM); equations 14, 15, 18, 19, 25 and 26 of Meador and Weaver.
-    The direct terms are clipped to what is left of the beam. Where ``k mu0 = 1`` the pole of their
-    equations is replaced by the smallest number, as in RTE.
+    The direct terms are clipped to what is left of the beam. Where ``k mu0 = 1`` they are zero over
+    zero, and rounding errors grow without bound beside it. There the beam is scattered as if mu0
+    were larger by ``2 sqrt(eps)``, which costs no more than that; RTE divides by eps instead.
 
     References
     ----------
@@ -98,17 +99,19 @@ def two_stream(
     e2 = e1 * e1
     beam = torch.exp(-tau / mu0)
     scale = 1 / (k * (1 + e2) + gamma1 * (1 - e2))
-    k_mu, k_gamma3, k_gamma4 = k * mu0, k * gamma3, k * gamma4
-    pole = 1 - k_mu * k_mu
-    direct = ssa * scale / torch.where(pole.abs() >= eps, pole, eps)
+    near = (1 - k * mu0).abs() < eps**0.5
+    mu = torch.where(near, mu0 * (1 + 2 * eps**0.5), mu0)
+    passed = torch.exp(-tau / mu)
+    k_mu, k_gamma3, k_gamma4 = k * mu, k * gamma3, k * gamma4
+    direct = ssa * scale / (1 - k_mu * k_mu)
     back = direct * (
         (1 - k_mu) * (alpha2 + k_gamma3)
         - (1 + k_mu) * (alpha2 - k_gamma3) * e2
-        - 2 * (k_gamma3 - alpha2 * k_mu) * e1 * beam
+        - 2 * (k_gamma3 - alpha2 * k_mu) * e1 * passed
     )
     forward = -direct * (
-        (1 + k_mu) * (alpha1 + k_gamma4) * beam
-        - (1 - k_mu) * (alpha1 - k_gamma4) * e2 * beam
+        (1 + k_mu) * (alpha1 + k_gamma4) * passed
+        - (1 - k_mu) * (alpha1 - k_gamma4) * e2 * passed
         - 2 * (k_gamma4 + alpha1 * k_mu) * e1
     )
     left = 1 - beam
