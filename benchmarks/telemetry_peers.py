@@ -285,7 +285,7 @@ def duckdb_cotermination(folder: Path) -> harness.Answers:
             f"""
             WITH high AS (
               SELECT node, time FROM samples JOIN (
-                SELECT node, avg({POWER}::DOUBLE) + stddev_pop({POWER}::DOUBLE) AS limit_w
+                SELECT node, avg({POWER}::DOUBLE) + stddev_samp({POWER}::DOUBLE) AS limit_w
                 FROM samples GROUP BY node) USING (node)
               WHERE {POWER}::DOUBLE > limit_w),
             pairs AS (
@@ -310,7 +310,7 @@ def polars_cotermination(folder: Path) -> harness.Answers:
         pl.col("node").cast(pl.String), "time", pl.col(POWER).cast(pl.Float64).alias("power")
     )
     limit = samples.group_by("node").agg(
-        (pl.col("power").mean() + pl.col("power").std(ddof=0)).alias("limit")
+        (pl.col("power").mean() + pl.col("power").std()).alias("limit")
     )
     high = samples.join(limit, on="node").filter(pl.col("power") > pl.col("limit"))
     jobs = pl.scan_parquet(folder / "residents.parquet").select(
@@ -357,7 +357,7 @@ def pandas_cotermination(folder: Path) -> harness.Answers:
         if node not in by_node:
             continue
         power = part[POWER].astype("float64")
-        high = part[power > power.mean() + power.std(ddof=0)]
+        high = part[power > power.mean() + power.std()]
         pairs = high.merge(by_node[node], how="cross")
         pairs = pairs[(pairs["time"] >= pairs["start"]) & (pairs["time"] <= pairs["end"])]
         counts = pd.get_dummies(pairs["state"]).reindex(columns=STATES, fill_value=False)

@@ -10,8 +10,8 @@ from restudy.qnet.batch.nv_swap_asap import replay, swap_asap
 from restudy.qnet.batch.streams import new_streams, uniform
 from restudy.qnet.engine.simulation import Simulation
 from restudy.qnet.hardware.nv_parameters import NEAR_TERM, improved
-from restudy.qnet.protocols import nv_chain
 from restudy.qnet.protocols.nv_chain import NVRepeaterChain
+from restudy.qnet.protocols.nv_nodes import SWAP_CORRECTION
 
 
 class Replayed(np.random.Generator):
@@ -66,4 +66,4 @@ def test_components_agree_with_the_batch_on_average(nodes):
 
 def test_corrections_are_those_of_the_compiled_circuit():
     for (m, n), k in zip(itertools.product((0, 1), repeat=2), swap_corrections(), strict=True):
-        assert nv_chain._CORRECTION[m, n] == k
+        assert SWAP_CORRECTION[m, n] == k

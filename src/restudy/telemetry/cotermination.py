@@ -22,7 +22,7 @@ from restudy.traces.bootstrap import block_weights, percentile_interval
 
 
 def sample_threshold(residency: Residency, sums: IntervalSums) -> np.ndarray:
-    """Mean plus one standard deviation of each node over its samples.
+    """Mean plus one standard deviation (of n - 1) of each node over its samples.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from restudy.qnet.hardware.nv_circuits import (
     retrieve,
     store,
     swap,
+    turn,
 )
 from restudy.qnet.hardware.nv_link import nv_link
 from restudy.qnet.hardware.nv_parameters import NVParameters, noiseless
@@ -53,6 +54,8 @@ class NVMaps:
         Probability of outcome (first, second) from the Pauli matrix of (electron, carbon).
     correction : numpy.ndarray of int64, shape (4,)
         Pauli that outcome (first, second) asks for.
+    turn : numpy.ndarray of float64, shape (4, 4, 4)
+        Maps of the Pauli vector of an electron to which I, X, Y, Z are applied.
     distill : numpy.ndarray of float64, shape (2, 4, 4, 4)
         Map to the carbon from (electron, carbon) for each outcome of one node.
     store_ns, retrieve_ns, swap_ns, distill_ns, gate_ns : float
@@ -69,6 +72,7 @@ class NVMaps:
     retrieve: np.ndarray
     swap: np.ndarray
     correction: np.ndarray
+    turn: np.ndarray
     distill: np.ndarray
     store_ns: float
     retrieve_ns: float
@@ -120,11 +124,15 @@ def nv_maps(parameters: NVParameters, length_km: float) -> NVMaps:
     fresh = np.array([pauli_vector(link.pair.density(sign)) for sign in (1, -1)])
     waited = _transfer(idle[ELECTRON], link.attempt_ns)
     heralded = waited @ fresh.reshape(2, 4, 4) @ waited.T
-    stored = compile_program(store(parameters), idle, inputs=[ELECTRON], outputs=[CARBON])
-    fetched = compile_program(retrieve(parameters), idle, inputs=[CARBON], outputs=[ELECTRON])
-    both = [ELECTRON, CARBON]
+    here, there, both = [ELECTRON], [CARBON], [ELECTRON, CARBON]
+    stored = compile_program(store(parameters), idle, inputs=here, outputs=there)
+    fetched = compile_program(retrieve(parameters), idle, inputs=there, outputs=here)
+    turned = [
+        compile_program(turn(parameters, pauli), idle, inputs=here, outputs=here)
+        for pauli in range(4)
+    ]
     swapped = compile_program(swap(parameters), idle, inputs=both, outputs=[])
-    distilled = compile_program(distill(parameters), idle, inputs=both, outputs=[CARBON])
+    distilled = compile_program(distill(parameters), idle, inputs=both, outputs=there)
     p = parameters
     return NVMaps(
         p_success=link.pair.p_success,
@@ -138,12 +146,13 @@ def nv_maps(parameters: NVParameters, length_km: float) -> NVMaps:
         retrieve=fetched.maps[0],
         swap=swapped.maps.reshape(4, 4, 4),
         correction=swap_corrections(),
+        turn=np.array([one.maps[0] for one in turned]),
         distill=distilled.maps.reshape(2, 4, 4, 4),
         store_ns=stored.duration_ns,
         retrieve_ns=fetched.duration_ns,
         swap_ns=swapped.duration_ns,
         distill_ns=distilled.duration_ns,
-        gate_ns=parameters.electron_gate_ns,
+        gate_ns=turned[0].duration_ns,
     )
 
 

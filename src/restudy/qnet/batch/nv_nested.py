@@ -1,21 +1,7 @@
 """NESTED-WITH-DISTILL on 2**n + 1 NV nodes (arXiv 2010.12535, Supplementary Note 5), many runs.
 
-Nodes are counted from 0. Node k initiates what spans f(k) links, f(k) the largest power of two
-that divides k; the ends never do. A node that is free does the first that applies of
-
-1. swap, if it shares distilled pairs over f(k) links with both sides;
-2. distil two pairs with node k - f(k);
-3. or else with node k + f(k);
-4. the oldest request of another node: store, confirm, act when the confirmation arrives;
-5. if f(k) = 1, make a pair with the left neighbour unless a distilled one is there;
-6. or else with the right one.
-
-A node stores before it makes a pair, and stores and retrieves before it distils or swaps.
-Of two pairs the newer one, on the electrons, is spent. Messages travel along the fibre.
-
-Check 4 leaves out requests for pairs that the node has no use for yet: on that side it holds a
-distilled pair, or two that wait to be distilled. The paper does not say so. Without, nodes with
-f = 1 make pairs without end, and wear out those that wait in the same nodes.
+The rules are those of `restudy.qnet.protocols.nv_nested`, which runs the same protocol event by
+event on components, and is what this is checked against.
 """
 
 from typing import Final

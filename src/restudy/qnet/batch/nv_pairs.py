@@ -68,15 +68,6 @@ def act(pair: np.ndarray, side: int, matrix: np.ndarray) -> None:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def turn(pair: np.ndarray, side: int, pauli: int) -> None:
-    """Apply a Pauli to one qubit."""
-    lines = pair if side == 0 else pair.T
-    for i in range(1, 4):
-        for j in range(4):
-            lines[i, j] *= SIGNS[pauli, i]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
 def outcome(zero: float, one: float, streams: np.ndarray, run: int, which: int) -> int:
     """Draw 0 or 1 with these chances, which need not sum to 1."""
     return 0 if uniform(streams, run, which) < zero / (zero + one) else 1

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numba
 import numpy as np
 
-from restudy.qnet.batch.nv_pairs import act, dephase, distill_pairs, idle, outcome, swap_pairs, turn
+from restudy.qnet.batch.nv_pairs import act, dephase, distill_pairs, idle, outcome, swap_pairs
 from restudy.qnet.batch.streams import uniform
 
 MOST_NODES: Final = 33
@@ -226,8 +226,8 @@ def distil(
     begun = measured - maps.distill_ns
     for side in range(2):
         wait(w, maps, kept, side, begun)
-        wait(w, maps, spent, side, begun)
-        turn(w.pair[spent], side, w.frame[kept, side] ^ w.frame[spent, side])
+        wait(w, maps, spent, side, begun - maps.gate_ns)
+        act(w.pair[spent], side, maps.turn[w.frame[kept, side] ^ w.frame[spent, side]])
     found = np.empty((2, 2, 4, 4))
     distill_pairs(w.pair[kept], w.pair[spent], maps.distill, found)
     chance = np.empty((2, 2))  # of the initiator's outcome and the other's

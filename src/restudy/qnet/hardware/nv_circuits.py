@@ -1,8 +1,8 @@
 """Circuits of nitrogen-vacancy nodes (arXiv 2010.12535, Supplementary Note 5, Figure S.17).
 
 Position 0 is the electron spin, position 1 a carbon spin. STORE leaves the state rotated by a
-Hadamard gate, and RETRIEVE rotates it back. The correction that a measurement asks for is tracked,
-never applied.
+Hadamard gate, and RETRIEVE rotates it back. The correction that a measurement asks for is tracked;
+none is applied but that which makes the two pairs of DISTILL alike.
 """
 
 from math import pi
@@ -23,7 +23,7 @@ from restudy.qnet.hardware.nv_parameters import (
 )
 from restudy.qnet.noise import NoiseModel, T1T2Noise
 from restudy.qnet.states.channels import depolarising
-from restudy.qnet.states.gates import H, Operator, controlled_rx, rx, ry, rz
+from restudy.qnet.states.gates import PAULIS, H, Operator, controlled_rx, rx, ry, rz
 
 ELECTRON: Final = 0
 CARBON: Final = 1
@@ -96,6 +96,11 @@ def distill(parameters: NVParameters) -> Program:
         (_electron(p, rx(_QUARTER)),),
         (_readout(p),),
     )
+
+
+def turn(parameters: NVParameters, pauli: int) -> Program:
+    """Return a Pauli, 0 to 3 for I, X, Y, Z, on the electron spin; I takes its time like others."""
+    return ((_electron(parameters, PAULIS[pauli]),),)
 
 
 def _carbon_init(p: NVParameters) -> TimedInstruction:

@@ -31,12 +31,13 @@ class Distillation:
     accepted: frozenset[tuple[int, int]]
 
 
-_EQUAL: Final = frozenset({(0, 0), (1, 1)})
+EQUAL: Final = frozenset({(0, 0), (1, 1)})
+"""Outcomes that are the same."""
 
-BBPSSW: Final = Distillation("BBPSSW", (0.0, 0.0), _EQUAL)
+BBPSSW: Final = Distillation("BBPSSW", (0.0, 0.0), EQUAL)
 """Bennett et al., doi:10.1103/PhysRevLett.76.722, of Werner pairs near phi+, without the twirl."""
 
-DEJMPS: Final = Distillation("DEJMPS", (pi / 2, -pi / 2), _EQUAL)
+DEJMPS: Final = Distillation("DEJMPS", (pi / 2, -pi / 2), EQUAL)
 """Deutsch et al., doi:10.1103/PhysRevLett.77.2818."""
 
 KALB: Final = Distillation("Kalb", (0.0, 0.0), frozenset({(1, 1)}))
@@ -70,12 +71,17 @@ def distil(
     processor = node.processor
     outcome = yield processor.execute(_program(scheme.angles[side]), (kept, used))
     processor.position(used).discard()
-    port.send(outcome)
-    other = yield port.receive()
-    success = ((outcome, other) if side == 0 else (other, outcome)) in scheme.accepted
+    success = yield from compare(port, outcome, scheme.accepted, side=side)
     if not success:
         processor.position(kept).discard()
     return success
+
+
+def compare(port: Port, outcome: int, accepted: frozenset[tuple[int, int]], *, side: int) -> Body:
+    """Tell the other node one's outcome, wait for its own, and return whether both are accepted."""
+    port.send(outcome)
+    other = yield port.receive()
+    return ((outcome, other) if side == 0 else (other, outcome)) in accepted
 
 
 def _program(angle: float) -> Program:

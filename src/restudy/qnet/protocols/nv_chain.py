@@ -1,77 +1,16 @@
 """SWAP-ASAP on NV nodes, event by event on components (arXiv 2010.12535, Supplementary Note 5).
 
 The slow reference of `restudy.qnet.batch.nv_swap_asap`: every gate is an event, every request a
-message. Both take their circuits from `restudy.qnet.hardware.nv_circuits`.
+message.
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-
 from restudy.qnet.arguments import whole
-from restudy.qnet.components.instructions import PhysicalInstruction
-from restudy.qnet.components.memory import MemoryPosition
-from restudy.qnet.components.network import Network
-from restudy.qnet.components.nodes import Node
-from restudy.qnet.components.processor import Program, QuantumProcessor, Step
-from restudy.qnet.engine.events import Event, all_of
+from restudy.qnet.engine.events import all_of
 from restudy.qnet.engine.processes import Body
 from restudy.qnet.engine.simulation import Simulation
-from restudy.qnet.hardware.instructions import Program as Circuit
-from restudy.qnet.hardware.instructions import TimedInstruction
-from restudy.qnet.hardware.nv_circuits import CARBON, ELECTRON, idle_noise, store, swap
-from restudy.qnet.hardware.nv_link import nv_link
-from restudy.qnet.hardware.nv_parameters import SPEED_KM_PER_S, NVParameters
-from restudy.qnet.noise import FibreDelay
-from restudy.qnet.states.channels import Channel, dephasing
-from restudy.qnet.states.density import DensityState
-from restudy.qnet.states.gates import PAULIS
-from restudy.qnet.states.qubits import Qubit, fidelity, measure, new_qubits, noise
-
-_PSI_PLUS = np.sqrt([0.0, 0.5, 0.5, 0.0])
-_CORRECTION = {(0, 0): 2, (0, 1): 0, (1, 0): 1, (1, 1): 3}  # outcomes to the Pauli they ask for
-
-
-@dataclass(frozen=True, eq=False)
-class TimedAction:
-    """A timed instruction as an action of a quantum processor.
-
-    Attributes
-    ----------
-    one : TimedInstruction
-        A gate or initialisation with its noise, or the readout of one spin, which is then in the
-        state that was read.
-    """
-
-    one: TimedInstruction
-
-    @property
-    def qubits(self) -> int:
-        """Number of positions it acts on."""
-        return len(self.one.at)
-
-    def act(self, positions: Sequence[MemoryPosition], *, rng: np.random.Generator) -> int | None:
-        """Act, and return the outcome of a readout."""
-        for position in positions:
-            if position.qubit is None:
-                position.put(new_qubits(1)[0])
-        qubits = [position.touch() for position in positions]
-        noise(self._channel(), *qubits, rng=rng)
-        return measure(qubits[0], rng=rng) if len(self.one.outcomes) > 1 else None
-
-    def _channel(self) -> Channel:
-        """All of it; a readout moves outcome m to ``|m>``, where a perfect measurement finds it."""
-        if len(self.one.outcomes) == 1:
-            return Channel(self.one.name, self.one.outcomes[0])
-        kraus = []
-        for m, operators in enumerate(self.one.outcomes):
-            for j in (0, 1):
-                moved = np.zeros((len(operators), 2, 2), np.complex128)
-                moved[:, m] = operators[:, j]
-                kraus.append(moved)
-        return Channel(self.one.name, np.concatenate(kraus))
+from restudy.qnet.hardware.nv_circuits import CARBON, ELECTRON
+from restudy.qnet.hardware.nv_parameters import NVParameters
+from restudy.qnet.protocols.nv_nodes import SWAP_CORRECTION, NVNodes
 
 
 class NVRepeaterChain:
@@ -90,8 +29,8 @@ class NVRepeaterChain:
 
     Attributes
     ----------
-    network : Network
-        Nodes "0" to "N - 1", each with an electron at position 0 and a carbon spin at 1.
+    hardware : NVNodes
+        Nodes with one carbon spin each, and links.
     done : Expression
         Fires when both ends know of their pair.
 
@@ -102,6 +41,7 @@ class NVRepeaterChain:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from restudy.qnet.hardware.nv_parameters import NEAR_TERM, improved
     >>> sim = Simulation(rng=np.random.default_rng(1))
     >>> chain = NVRepeaterChain(sim, improved(NEAR_TERM, 10), 25.0, 3)
@@ -115,106 +55,52 @@ class NVRepeaterChain:
     ) -> None:
         whole("nodes", nodes, least=2)
         self.sim = sim
-        self.link = nv_link(parameters, length_km)
         self.correction = 0  # of the right end
-        self.circuits = {"store": _actions(store(parameters)), "swap": _actions(swap(parameters))}
-        able = [
-            PhysicalInstruction(action, action.one.duration_ns, parallel=True)
-            for circuit in self.circuits.values()
-            for step in circuit
-            for action in step
-        ]
-        delay = FibreDelay(SPEED_KM_PER_S)
-        self.network = network = Network(sim)
-        for k in range(nodes):
-            spins = idle_noise(parameters)
-            network.node(str(k), QuantumProcessor(sim, f"{k}.processor", 2, able, spins))
-        self.nodes = list(network.nodes.values())
-        self.heralds: list[Event] = [sim.event() for _ in range(nodes - 1)]
+        self.hardware = hardware = NVNodes(sim, parameters, length_km, nodes, carbons=1)
         for k in range(nodes - 1):
-            network.classical(*self.nodes[k : k + 2], length_km=length_km, delay=delay)
+            hardware.connect(k, k + 1)
         reports = []
         for k in range(1, nodes - 1):
             for end in (0, nodes - 1):
-                label, distance = f"report {k} {end}", abs(end - k) * length_km
-                ends = self.nodes[k], self.nodes[end]
-                network.message(*ends, length_km=distance, delay=delay, label=label)
-                reports.append(self.nodes[end].classical(label).receive())
+                label = f"report {k} {end}"
+                hardware.connect_one_way(k, end, label)
+                reports.append(hardware.nodes[end].classical(label).receive())
+        self.done = all_of(reports or [herald.wait() for herald in hardware.heralds])
         for k in range(nodes):
             sim.process(self._repeater(k))
-        self.done = all_of(reports or self.heralds)
 
     def fidelity(self) -> float:
         """Return the fidelity of the pair between the ends to psi+, corrected, now."""
-        left, right = (self.nodes[k].processor.peek(ELECTRON) for k in (0, -1))
-        return fidelity(np.kron(np.eye(2), PAULIS[self.correction].matrix) @ _PSI_PLUS, left, right)
+        return self.hardware.fidelity(self.correction)
 
     def _repeater(self, k: int) -> Body:
         """Make a pair with each neighbour, swap, and tell the ends."""
-        neighbours = [other for other in (k - 1, k + 1) if 0 <= other < len(self.nodes)]
-        node, last = self.nodes[k], len(self.nodes) - 1
+        hardware = self.hardware
+        last = len(hardware.nodes) - 1
+        neighbours = [other for other in (k - 1, k + 1) if 0 <= other <= last]
         for other in neighbours if k % 2 else neighbours[::-1]:
-            turn = self._ask if k % 2 else self._answer
-            yield from turn(node, other, min(k, other))
+            yield from self._ask(k, other) if k % 2 else self._answer(k, other)
         if len(neighbours) == 2:
-            found = yield from self._run(node, "swap")
-            self.correction ^= _CORRECTION[found]
+            found = yield from hardware.run(k, hardware.swap)
+            self.correction ^= SWAP_CORRECTION[found]
             for end in (0, last):
-                node.classical(f"report {k} {end}").send(found)
+                hardware.nodes[k].classical(f"report {k} {end}").send(found)
 
-    def _ask(self, node: Node, other: int, link: int) -> Body:
-        yield from self._free_electron(node)
-        port = node.classical(str(other))
+    def _ask(self, k: int, other: int) -> Body:
+        yield from self._free_electron(k)
+        port = self.hardware.nodes[k].classical(str(other))
         port.send("request")
         yield port.receive()
-        yield from self._generate(link)
+        herald = yield from self.hardware.generate(min(k, other))
+        self.correction ^= herald.correction
 
-    def _answer(self, node: Node, other: int, link: int) -> Body:
-        port = node.classical(str(other))
+    def _answer(self, k: int, other: int) -> Body:
+        port = self.hardware.nodes[k].classical(str(other))
         yield port.receive()
-        yield from self._free_electron(node)
+        yield from self._free_electron(k)
         port.send("confirmation")
-        yield self.heralds[link]
+        yield self.hardware.heralds[min(k, other)].wait()
 
-    def _free_electron(self, node: Node) -> Body:
-        if node.processor.position(ELECTRON).qubit is not None:
-            yield from self._run(node, "store")
-            node.processor.position(ELECTRON).discard()
-
-    def _run(self, node: Node, name: str) -> Body:
-        """Run a circuit, and return its outcomes."""
-        outcomes = yield node.processor.execute(_program(self.circuits[name]))
-        return outcomes
-
-    def _generate(self, link: int) -> Body:
-        """Insert the state of the first success; failed attempts are jumped over."""
-        sim, pair = self.sim, self.link.pair
-        u, p = sim.rng.random(), pair.p_success
-        k = 1 if p >= 1 else 1 + math.floor(math.log1p(-u) / math.log1p(-p))
-        plus = sim.rng.random() < 0.5
-        yield sim.timeout((k - 1) * self.link.attempt_ns)
-        state = DensityState(pair.density(1 if plus else -1))
-        state.owners = [Qubit(f"{link}.{side}", state, side) for side in range(2)]
-        ends = [self.nodes[link + side].processor for side in range(2)]
-        for processor, qubit in zip(ends, state.owners, strict=True):
-            processor.put(qubit, ELECTRON)
-        yield sim.timeout(self.link.attempt_ns)
-        flip = (1 - (1 - 2 * self.link.storage_dephasing) ** k) / 2
-        for processor in ends:
-            if processor.position(CARBON).qubit is not None:
-                noise(dephasing(flip), processor.peek(CARBON), rng=sim.rng)
-        self.correction ^= 0 if plus else 3
-        self.heralds[link].trigger()
-
-
-def _actions(circuit: Circuit) -> list[list[TimedAction]]:
-    return [[TimedAction(one) for one in step] for step in circuit]
-
-
-def _program(circuit: list[list[TimedAction]]) -> Program:
-    """Run a circuit on a processor, and return the outcomes in order."""
-    outcomes: list[int] = []
-    for step in circuit:
-        found = yield [Step(action, action.one.at) for action in step]
-        outcomes += [one for one in found if one is not None]
-    return tuple(outcomes)
+    def _free_electron(self, k: int) -> Body:
+        if self.hardware.nodes[k].processor.position(ELECTRON).qubit is not None:
+            yield from self.hardware.move(k, ELECTRON, CARBON)
