@@ -234,6 +234,35 @@ def test_threads_is_the_default_and_the_environment_decides(
         assert client.scheduler.address.startswith("inproc://")
 
 
+@pytest.mark.parametrize("stalls", [1, 2, 3])
+def test_an_event_loop_that_starts_late_gets_more_turns(
+    monkeypatch: pytest.MonkeyPatch, stalls: int
+) -> None:
+    """Distributed waits 10 s for it and then fails an assertion."""
+    start, left = clusters.LoopRunner.start, iter(range(stalls))
+
+    def late(runner: clusters.LoopRunner) -> None:
+        assert next(left, None) is None
+        start(runner)
+
+    monkeypatch.setattr(clusters.LoopRunner, "start", late)
+    if stalls == 3:
+        with pytest.raises(ClusterError, match="did not start, 3 times within 10 s"):
+            connect("threads:1")
+        return
+    with connect("threads:1") as client:
+        assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_no_event_loop_is_left() -> None:
+    before = threading.active_count()
+    for spec in ("threads:1", "threads:1"):
+        with connect(spec) as client:
+            assert client.submit(sum, [1, 2]).result() == 3
+    assert not [x.name for x in threading.enumerate() if x.name == "IO loop"]
+    assert threading.active_count() <= before + 2  # Dask keeps its offload threads
+
+
 def test_closing_the_client_closes_the_cluster_it_owns() -> None:
     client = connect("threads:1")
     cluster = client.cluster

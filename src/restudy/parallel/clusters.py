@@ -17,6 +17,7 @@ from typing import Any
 import dask
 import distributed
 from dask.system import CPU_COUNT
+from distributed.utils import LoopRunner
 
 from restudy.errors import UserError
 
@@ -94,22 +95,13 @@ def connect(spec: str | None = None) -> distributed.Client:
 
 
 def _threads(threads: int) -> distributed.Client:
-    return _Owner(
-        distributed.LocalCluster(
-            processes=False,
-            n_workers=1,
-            threads_per_worker=threads or CPU_COUNT,
-            dashboard_address=_dashboard(),
-        )
-    )
+    return _Owner(_on_this_machine(processes=False, n_workers=1, threads=threads or CPU_COUNT))
 
 
 def _local(workers: int) -> distributed.Client:
     _check_main_program()
     workers = workers or CPU_COUNT
-    cluster = distributed.LocalCluster(
-        host="127.0.0.1", n_workers=0, threads_per_worker=1, dashboard_address=_dashboard()
-    )
+    cluster = _on_this_machine(host="127.0.0.1", n_workers=0, threads=1)
     client = _Owner(cluster)
     try:
         cluster.scale(workers)
@@ -125,6 +117,33 @@ def _local(workers: int) -> distributed.Client:
         client.close()
         raise
     return client
+
+
+def _on_this_machine(*, threads: int, **options: Any) -> distributed.LocalCluster:
+    runner = _event_loop()
+    try:
+        return distributed.LocalCluster(
+            loop=runner.loop, threads_per_worker=threads, dashboard_address=_dashboard(), **options
+        )
+    finally:
+        runner.stop()  # for us; the cluster keeps it as long as it lives
+
+
+def _event_loop(turns: int = 3) -> LoopRunner:
+    """Start the thread of an event loop.
+
+    Distributed gives it ten seconds and then fails an assertion. A machine that stands still for
+    longer (seen in two of five runs of all tests) gets more turns.
+    """
+    for _ in range(turns):
+        runner = LoopRunner()
+        with contextlib.suppress(AssertionError):
+            runner.start()
+            return runner
+    raise ClusterError(
+        f"Dask's event loop did not start, {turns} times within 10 s: this machine stands still; "
+        "try again when it is less busy."
+    )
 
 
 def _check_main_program() -> None:
