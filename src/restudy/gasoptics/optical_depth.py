@@ -7,6 +7,7 @@ atmosphere, whose tables differ.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,10 @@ class Located:
     pressure: torch.Tensor
     amounts: torch.Tensor
     nodes: tuple[Nodes, ...]
+
+    def moist(self, gases: tuple[str, ...]) -> torch.Tensor:
+        """Return the molecules of dry air and water [1/cm2], (n,), of the names of the gases."""
+        return self.amounts[:, 0] + self.amounts[:, 1 + gases.index("h2o")]
 
 
 def dry_air(p_lev: torch.Tensor, h2o: torch.Tensor) -> torch.Tensor:
@@ -150,19 +155,13 @@ def absorption(
     R. Pincus et al. (2019), doi:10.1029/2019MS001621, section 2, and its Fortran code,
     ``gas_optical_depths_major`` and ``gas_optical_depths_minor``.
     """
-    parts = []
-    for where in located:
-        bands = []
-        for rows, pair, minor in zip(
-            table.major, where.part.pair_of_band, where.part.minor, strict=True
-        ):
-            nodes = where.nodes[pair]
-            tau = gather(rows, nodes.full, nodes.mixture_weight)  # (n, g of the band)
-            if minor is not None:
-                tau = tau + minor_absorption(minor, where, nodes, table.gases)
-            bands.append(tau)
-        parts.append(torch.cat(bands, dim=1))
-    return joined(parts, located, atmosphere)
+
+    def of_band(where: Located, band: int, nodes: Nodes) -> torch.Tensor:
+        tau = gather(table.major[band], nodes.full, nodes.mixture_weight)
+        minor = where.part.minor[band]
+        return tau if minor is None else tau + minor_absorption(minor, where, nodes, table.gases)
+
+    return by_band(located, atmosphere, of_band)
 
 
 def minor_absorption(
@@ -192,8 +191,7 @@ def minor_absorption(
     ratio of the partner (or of everything else): its amount is multiplied by both. The ratio
     is one in moist air.
     """
-    dry = where.amounts[:, 0]
-    moist = dry + where.amounts[:, 1 + gases.index("h2o")]
+    moist = where.moist(gases)
     scalings = []
     for gas, partner, complement, by_density in zip(
         minor.gas, minor.scaling_gas, minor.by_complement, minor.by_density, strict=True
@@ -208,7 +206,7 @@ def minor_absorption(
     scaling_of = torch.stack(scalings, dim=1)  # (n, absorbers)
     weight = scaling_of[:, :, None] * nodes.flat_weight[:, None, :]  # (n, absorbers, 4)
     count = len(minor.gas)
-    first = torch.arange(count, device=dry.device) * (len(minor.coefficients) // count)
+    first = torch.arange(count, device=moist.device) * (len(minor.coefficients) // count)
     index = first[:, None] + nodes.flat[:, None, :]  # (n, absorbers, 4)
     return gather(minor.coefficients, index.flatten(1), weight.flatten(1))
 
@@ -232,21 +230,46 @@ def rayleigh_scattering(
     torch.Tensor, shape (columns, layers, g)
         Optical depth along the vertical.
     """
-    parts = []
-    for where in located:
-        moist = where.amounts[:, 0] + where.amounts[:, 1 + table.gases.index("h2o")]
-        bands = []
-        for rows, pair in zip(where.part.rayleigh, where.part.pair_of_band, strict=True):
-            nodes = where.nodes[pair]
-            bands.append(gather(rows, nodes.flat, nodes.flat_weight * moist[:, None]))
-        parts.append(torch.cat(bands, dim=1))
-    return joined(parts, located, atmosphere)
+
+    def of_band(where: Located, band: int, nodes: Nodes) -> torch.Tensor:
+        weight = nodes.flat_weight * where.moist(table.gases)[:, None]
+        return gather(where.part.rayleigh[band], nodes.flat, weight)
+
+    return by_band(located, atmosphere, of_band)
 
 
-def joined(
-    parts: list[torch.Tensor], located: tuple[Located, Located], atmosphere: Atmosphere
+def by_band(
+    located: tuple[Located, Located],
+    atmosphere: Atmosphere,
+    of_band: Callable[[Located, int, Nodes], torch.Tensor],
 ) -> torch.Tensor:
-    """Put what was computed for both parts, (n, g) each, back into (columns, layers, g)."""
+    """Put together what a function gives for the n layers of each part in each band.
+
+    Parameters
+    ----------
+    located : tuple of Located
+        What `locate` found.
+    atmosphere : Atmosphere
+        The columns.
+    of_band : callable
+        From the layers of a part, the number of a band and the place of the layers in the tables
+        of that band, to (n, g of the band).
+
+    Returns
+    -------
+    torch.Tensor, shape (columns, layers, g)
+        All bands, for all layers.
+    """
+    parts = [
+        torch.cat(
+            [
+                of_band(where, band, where.nodes[pair])
+                for band, pair in enumerate(where.part.pair_of_band)
+            ],
+            dim=1,
+        )
+        for where in located
+    ]
     rows = torch.cat([where.rows for where in located])
     order = torch.empty_like(rows).scatter_(0, rows, torch.arange(len(rows), device=rows.device))
     g = parts[0].shape[1]

@@ -8,8 +8,8 @@ import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.errors import GasOpticsError
-from restudy.gasoptics.interpolation import gather, position
-from restudy.gasoptics.optical_depth import Located, joined
+from restudy.gasoptics.interpolation import Nodes, gather, position
+from restudy.gasoptics.optical_depth import Located, by_band
 from restudy.gasoptics.tables import KDistribution, PlanckTable
 
 
@@ -122,11 +122,8 @@ def planck_fraction(
     torch.Tensor, shape (columns, layers, g)
         Shares; they add up to 1 in each band to within 2e-4.
     """
-    parts = []
-    for where in located:
-        bands = []
-        for rows, pair in zip(planck.fraction, where.part.pair_of_band, strict=True):
-            nodes = where.nodes[pair]
-            bands.append(gather(rows, nodes.full, nodes.full_weight))
-        parts.append(torch.cat(bands, dim=1))
-    return joined(parts, located, atmosphere)
+
+    def of_band(_: Located, band: int, nodes: Nodes) -> torch.Tensor:
+        return gather(planck.fraction[band], nodes.full, nodes.full_weight)
+
+    return by_band(located, atmosphere, of_band)

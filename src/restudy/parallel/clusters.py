@@ -24,6 +24,7 @@ from restudy.errors import UserError
 SPECS = "threads[:N], local[:N], cuda[:N], slurm[:JOBS] or tcp://HOST:PORT"
 JOIN_TIMEOUT = 5  # s to reach a scheduler that is said to be running
 PROCESSES_TIMEOUT = 60  # s for the processes of this machine to start
+LOOP_TURNS = 3  # of ten seconds, for the thread of an event loop to start
 START_TIMEOUT = "10 minutes"  # for a first Slurm job to start; Dask's `restudy.start-timeout`
 
 
@@ -129,20 +130,20 @@ def _on_this_machine(*, threads: int, **options: Any) -> distributed.LocalCluste
         runner.stop()  # for us; the cluster keeps it as long as it lives
 
 
-def _event_loop(turns: int = 3) -> LoopRunner:
+def _event_loop() -> LoopRunner:
     """Start the thread of an event loop.
 
     Distributed gives it ten seconds and then fails an assertion. A machine that stands still for
-    longer (seen in two of five runs of all tests) gets more turns.
+    longer, as ours did during all of the tests, gets more turns.
     """
-    for _ in range(turns):
+    for _ in range(LOOP_TURNS):
         runner = LoopRunner()
         with contextlib.suppress(AssertionError):
             runner.start()
             return runner
     raise ClusterError(
-        f"Dask's event loop did not start, {turns} times within 10 s: this machine stands still; "
-        "try again when it is less busy."
+        f"Dask's event loop did not start, {LOOP_TURNS} times within 10 s: this machine stands "
+        "still; try again when it is less busy."
     )
 
 
