@@ -1,1 +1,1 @@
-"""Neural networks in the place of the tables: how they learn, and how they are judged."""
+"""Networks that stand for RRTMGP's gas optics."""
