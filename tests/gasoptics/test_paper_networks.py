@@ -337,7 +337,10 @@ def test_the_authors_shortwave_networks_have_their_errors(
     for size, measured in SHORTWAVE_MEASURED.items():
         networks = read_paper_shortwave(path_of(f"veerman-networks-{size}"), size, table)
         errors = flux_errors(solve(networks.double().optics(a), a).total(), exact, a.p_lev)
-        assert numbers(errors) == pytest.approx(measured, rel=0.02, abs=6e-4), size
+        found = numbers(errors)
+        assert found[:2] + found[4:] == pytest.approx(measured[:2] + measured[4:], abs=1e-3), size
+        # The other code solved in single precision, which shifts a maximum by a few mW/m2.
+        assert found[2:4] == pytest.approx(measured[2:4], abs=4e-3), size
         if size == "64-64":
             assert errors.down_rmse == pytest.approx(0.019, abs=0.003)
 
