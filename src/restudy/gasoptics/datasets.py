@@ -16,6 +16,12 @@ from restudy.gasoptics.emulators.paper_files import (
     read_paper_shortwave,
 )
 from restudy.gasoptics.emulators.paper_networks import SIZES, PaperLongwave, PaperShortwave
+from restudy.gasoptics.emulators.ukkonen import (
+    UkkonenLongwave,
+    UkkonenShortwave,
+    read_ukkonen_longwave,
+    read_ukkonen_shortwave,
+)
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.reference import Fluxes
 from restudy.gasoptics.rfmip import Rfmip, read_fluxes, read_rfmip
@@ -36,6 +42,11 @@ LINE_BY_LINE: Mapping[str, tuple[str, str]] = {
     "longwave-f2": ("rfmip-lblrtm-longwave-f2", "rfmip-lblrtm-longwave-f2"),
     "longwave-f3": ("rfmip-lblrtm-longwave-f3", "rfmip-lblrtm-longwave-f3"),
     "shortwave": ("rfmip-lblrtm-shortwave", "rfmip-lblrtm-shortwave"),
+}
+# Spectral range: datasets of the networks of Ukkonen et al. (2020).
+UKKONEN: Mapping[str, tuple[str, str]] = {
+    "longwave": ("ukkonen-lw-absorption", "ukkonen-lw-planck"),
+    "shortwave": ("ukkonen-sw-absorption", "ukkonen-sw-rayleigh"),
 }
 PAPER_COLUMNS = "veerman-test-columns"
 CHOICES = ("auto", "rfmip", "standard")
@@ -155,6 +166,30 @@ def paper_columns() -> Atmosphere:
         If the file is not at hand.
     """
     return read_paper_columns(_at_hand(PAPER_COLUMNS))
+
+
+def ukkonen_longwave() -> UkkonenLongwave:
+    """Give the networks of Ukkonen et al. (2020) for the long wave.
+
+    Raises
+    ------
+    GasOpticsError
+        If a file is not at hand.
+    """
+    first, second = (_at_hand(name) for name in UKKONEN["longwave"])
+    return read_ukkonen_longwave(first, second, k_distribution("lw-g256"))
+
+
+def ukkonen_shortwave() -> UkkonenShortwave:
+    """Give the networks of Ukkonen et al. (2020) for the short wave.
+
+    Raises
+    ------
+    GasOpticsError
+        If a file is not at hand.
+    """
+    first, second = (_at_hand(name) for name in UKKONEN["shortwave"])
+    return read_ukkonen_shortwave(first, second, k_distribution("sw-g224"))
 
 
 def columns(choice: str = "auto") -> Columns:
