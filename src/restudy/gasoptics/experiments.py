@@ -1,0 +1,211 @@
+"""How much the chapter on gas optics computes, and which networks it compares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import pandas as pd
+
+from restudy import data
+from restudy.gasoptics import datasets
+from restudy.gasoptics.emulators.network import Network
+from restudy.gasoptics.emulators.paper_networks import LONGWAVE, SHORTWAVE, SIZES
+from restudy.gasoptics.emulators.training import Trained, preset, train
+from restudy.gasoptics.emulators.weights import shipped_network
+from restudy.gasoptics.experiments_networks import Contender
+from restudy.gasoptics.experiments_reference import FULL, HALF
+
+OURS: Final = "ours"
+ALL_GASES: Final = "ours, all gases"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How much the chapter computes; no method depends on it.
+
+    Attributes
+    ----------
+    recipe : str
+        Preset of `restudy.gasoptics.emulators.training.preset`.
+    """
+
+    recipe: str
+
+    @classmethod
+    def quick(cls) -> Self:
+        """Make a setup of a minute: networks that come with the package, and a short training."""
+        return cls("quick")
+
+    @classmethod
+    def full(cls) -> Self:
+        """Make a setup of half an hour: the networks of the package are trained again."""
+        return cls("full")
+
+    @classmethod
+    def paper(cls) -> Self:
+        """Make a setup for a GPU: larger networks, more columns, more steps."""
+        return cls("paper")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Networks trained in this run, one for each spectral range.
+
+    Attributes
+    ----------
+    trained : mapping of str to Trained
+        For ``"longwave"`` and ``"shortwave"``.
+    seconds : float
+        Time on the wall, columns included [s].
+    """
+
+    trained: Mapping[str, Trained]
+    seconds: float
+
+    def findings(self, setup: Setup) -> dict[str, float]:
+        """Give what the claim on the seconds of this setup asks for."""
+        return {} if setup.recipe == "paper" else {f"training-{setup.recipe}": self.seconds}
+
+    def history(self) -> dict[str, pd.DataFrame]:
+        """Give the losses over the steps: columns ``steps``, ``roots`` and ``fluxes`` [W2/m4]."""
+        names = ["steps", "roots", "fluxes"]
+        return {
+            spectrum: pd.DataFrame(one.record.history, columns=names)
+            for spectrum, one in self.trained.items()
+        }
+
+
+def training(
+    setup: Setup, *, seed: int, device: str = "cpu", executor: Executor | None = None
+) -> Training:
+    """Train a network of water and ozone for each spectral range, side by side.
+
+    Parameters
+    ----------
+    setup : Setup
+        Names the recipe.
+    seed : int
+        Of columns, weights and batches.
+    device : str
+        On which the steps are done.
+    executor : concurrent.futures.Executor, optional
+        Where the two are trained: here, one after the other, by default.
+
+    Returns
+    -------
+    Training
+        The networks; they do not depend on the executor.
+
+    Raises
+    ------
+    GasOpticsError
+        If tables or columns are not at hand.
+    """
+    begun = time.perf_counter()
+    recipes = {spectrum: preset(setup.recipe, table) for spectrum, table in FULL.items()}
+    if executor is None:
+        trained = {s: train(r, seed=seed, device=device) for s, r in recipes.items()}
+    else:
+        waiting = {
+            s: executor.submit(train, r, seed=seed, device=device) for s, r in recipes.items()
+        }
+        trained = {s: future.result() for s, future in waiting.items()}
+    return Training(trained, time.perf_counter() - begun)
+
+
+def contenders(spectrum: str, found: Training, setup: Setup) -> list[Contender]:
+    """Give every network at hand for a spectral range, all g-points.
+
+    Parameters
+    ----------
+    spectrum : str
+        ``"longwave"`` or ``"shortwave"``.
+    found : Training
+        Of this run.
+    setup : Setup
+        Of this run: after the short training, the networks of the package are ours, and the one just
+        trained is shown beside them.
+
+    Returns
+    -------
+    list of Contender
+        The authors' and Ukkonen's where their files are at hand, then ours.
+    """
+    just = found.trained[spectrum].network
+    if setup.recipe == "quick":
+        ours = {OURS: shipped_network(FULL[spectrum]), "ours, quick training": just}
+    else:
+        ours = {OURS: just}
+    ours[ALL_GASES] = shipped_network(f"{FULL[spectrum]}-all-gases")
+    entries = [Contender(name, "ours", n.optics, multiply_adds(n)) for name, n in ours.items()]
+    return authors(spectrum) + ukkonen(spectrum) + entries
+
+
+def authors(spectrum: str) -> list[Contender]:
+    """Give the authors' networks whose files are at hand, from the smallest to the largest."""
+    read = datasets.paper_longwave if spectrum == "longwave" else datasets.paper_shortwave
+    found = []
+    for size in SIZES:
+        dataset = f"veerman-networks-{size}"
+        if data.available(dataset):
+            network = read(size)
+            found.append(
+                Contender(size, "authors", network.optics, network.multiply_adds, (dataset,))
+            )
+    return found
+
+
+def ukkonen(spectrum: str) -> list[Contender]:
+    """Give the networks of Ukkonen et al. (2020) if their files are at hand."""
+    names = datasets.UKKONEN[spectrum]
+    if not all(data.available(name) for name in names):
+        return []
+    network = (
+        datasets.ukkonen_longwave() if spectrum == "longwave" else datasets.ukkonen_shortwave()
+    )
+    return [Contender("Ukkonen 2020", "Ukkonen", network.optics, network.multiply_adds, names)]
+
+
+def multiply_adds(network: Network) -> int:
+    """Return the multiplications of a network of ours for one layer of air."""
+    return network.design.multiply_adds(network.spectrum.g_points)
+
+
+def authors_multiply_adds(spectrum: str, size: str = "64-64") -> int:
+    """Return the multiplications of the authors' networks of a size, from its widths.
+
+    Examples
+    --------
+    >>> authors_multiply_adds("longwave"), authors_multiply_adds("shortwave")
+    (74368, 37376)
+    """
+    quantities, g = (LONGWAVE, 256) if spectrum == "longwave" else (SHORTWAVE, 224)
+    total = 0
+    for quantity in quantities:
+        widths = (quantity.inputs(ozone=True), *SIZES[size], quantity.parts * g)
+        total += sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    return total
+
+
+def speeds(benchmark: Mapping[str, Any], spectrum: str, batch: int) -> pd.Series:
+    """Give the columns a second of every engine in a recorded benchmark.
+
+    Parameters
+    ----------
+    benchmark : mapping
+        What ``benchmarks/gasoptics.py`` wrote.
+    spectrum : str
+        ``"longwave"`` or ``"shortwave"``.
+    batch : int
+        Columns in a batch.
+
+    Returns
+    -------
+    pandas.Series
+        By the name of the engine [1/s].
+    """
+    raise NotImplementedError
