@@ -7,6 +7,7 @@ columns is one task with a seed of its own, so that the columns do not depend on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -167,7 +168,8 @@ def with_other_gases(atmosphere: Atmosphere, seed: int | np.random.SeedSequence)
         return torch.from_numpy(values).to(atmosphere.p_lay)[:, None].expand(size, layers)
 
     for gas, span in SPANS.items():
-        values = np.exp(rng.uniform(*np.log(span), size))
+        least, most = (math.log(x) for x in span)
+        values = np.exp(rng.uniform(least, most, size))
         absent = rng.uniform(size=size) < 0.1
         gases[gas] = everywhere(np.where(absent, 0.0, values) if gas == "co" else values)
     for gas, most in HALOCARBONS.items():

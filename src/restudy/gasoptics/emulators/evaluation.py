@@ -65,8 +65,7 @@ def emulated_and_exact(
             roots = [x.double() for x in network.roots_of(part)]
             ours = solve(network.decoded(roots[0], roots[1], part), part, quadrature).total()
             found.append((ours, solve(exactly(table, part), part, quadrature).total()))
-    ours, theirs = zip(*found, strict=True)
-    return _joined(list(ours)), _joined(list(theirs))
+    return _joined([ours for ours, _ in found]), _joined([theirs for _, theirs in found])
 
 
 def validation_columns(network: Net, base: str) -> Atmosphere:

@@ -82,15 +82,13 @@ def sketches(
         the projected error of that band.
     """
     leaf = roots.detach().requires_grad_()
-    up, down = fluxes_of_roots(*leaf.unbind(dim=2), columns, spectrum)
+    up, down = fluxes_of_roots(leaf[:, :, 0], leaf[:, :, 1], columns, spectrum)
     rate = GRAVITY / HEAT_CAPACITY * DAY / columns.p_lev.diff(dim=1).to(up)[..., None]
     warming = (up - down).diff(dim=1) * rate  # (columns, layers, g) [K/day]
     found = []
     for _ in range(count):
-        total = sum(
-            (scale * _signs(x, rng) * x).sum()
-            for x, scale in ((up, 1.0), (down, 1.0), (warming, heating))
-        )
+        terms = [_signs(up, rng) * up, _signs(down, rng) * down]
+        total = torch.cat((*terms, heating * _signs(warming, rng) * warming), dim=1).sum()
         found.append(torch.autograd.grad(total, leaf, retain_graph=True)[0])
     return torch.stack(found)
 
@@ -115,7 +113,8 @@ def projected_errors(
         ``v . e`` [W/m2].
     """
     by_g = (errors * sketch).sum(dim=(1, 2))
-    return torch.stack([band.sum(dim=-1) for band in by_g.split(sizes, dim=-1)], dim=-1)
+    bands = torch.split(by_g, list(sizes), dim=-1)
+    return torch.stack([band.sum(dim=-1) for band in bands], dim=-1)
 
 
 def flux_loss(

@@ -230,7 +230,7 @@ class Network(nn.Module):
             x = nn.functional.linear(x, weight, bias)
             silu = self.design.activation == "silu"
             x = nn.functional.silu(x) if silu else nn.functional.leaky_relu(x, SLOPE)
-        blocks = x.split(list(self.design.blocks), dim=1)
+        blocks = torch.split(x, list(self.design.blocks), dim=1)
         first, second = (
             nn.functional.linear(block, weight, bias)
             for block, (weight, bias) in zip(blocks, dense.heads, strict=True)
@@ -353,7 +353,8 @@ class ShortwaveNetwork(Network):
     def fluxes(self, atmosphere: Atmosphere) -> Fluxes:
         """Return solar fluxes, as `restudy.gasoptics.reference.shortwave` does."""
         found = self.optics(atmosphere)
-        sun = [x.to(found.tau.dtype) for x in (atmosphere.mu0, atmosphere.albedo)]
+        dtype = found.tau.dtype
+        sun = atmosphere.mu0.to(dtype), atmosphere.albedo.to(dtype)
         solved = shortwave_fluxes(found.tau, found.ssa, found.incoming, *sun)
         return _in_order(solved.up, solved.down, atmosphere)
 

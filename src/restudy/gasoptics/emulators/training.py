@@ -407,7 +407,7 @@ def _rate(stage: Stage, step: int) -> float:
 def _weights(sketch: torch.Tensor, scale: torch.Tensor, floor: float) -> torch.Tensor:
     """Return the mean square of the sketches, and at least the floor, (layers, 2, g)."""
     total = torch.zeros(sketch.shape[2:], device=sketch.device)
-    for block in sketch.split(64, dim=1):
+    for block in torch.split(sketch, 64, dim=1):
         total += block.float().square().sum(dim=(0, 1))
     weight = total / (len(sketch) * sketch.shape[1])
     return weight + floor * (weight * scale.square()).mean() / scale.square()

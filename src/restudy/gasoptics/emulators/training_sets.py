@@ -137,7 +137,7 @@ def _made(task: _Task, rng: np.random.Generator) -> str:
     if not task.file.exists():
         part = task.file.with_suffix(f".{os.getpid()}.part")
         with part.open("wb") as file:
-            np.savez(file, **_arrays(make_set(task.recipe, rng)))
+            np.savez(file, allow_pickle=False, **_arrays(make_set(task.recipe, rng)))
         os.replace(part, task.file)
     return str(task.file)
 

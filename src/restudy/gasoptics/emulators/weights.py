@@ -162,7 +162,8 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _design(found: dict[str, Any]) -> Design:
-    return Design(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return Design(**values)
 
 
 def _spectrum(found: dict[str, Any]) -> Spectrum:
