@@ -13,13 +13,11 @@ from restudy.gasoptics.emulators.les import (
     LEAST_OZONE,
     Envelope,
     les_columns,
-    les_errors,
     les_samples,
     read_envelope,
     read_rcemip_column,
-    tuned_longwave,
-    tuned_shortwave,
 )
+from restudy.gasoptics.emulators.les_training import les_errors, tuned_longwave, tuned_shortwave
 from restudy.gasoptics.emulators.paper_files import read_paper_longwave
 from restudy.gasoptics.emulators.paper_training import Recipe
 from restudy.gasoptics.errors import GasOpticsError
@@ -106,12 +104,12 @@ def test_the_seed_alone_decides(envelope: Envelope) -> None:
 def test_tuned_networks_need_one_side_and_no_ozone(
     envelope: Envelope, made_longwave: KDistribution, made_shortwave: KDistribution
 ) -> None:
-    long = tuned_longwave(made_longwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
-    short = tuned_shortwave(made_shortwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
+    long = tuned_longwave(made_longwave, envelope, "32", SHORT, seed=1, sets=2, count=6)
+    short = tuned_shortwave(made_shortwave, envelope, "32", SHORT, seed=1, sets=2, count=6)
     assert long.networks.tau.upper is None
     assert len(long.networks.tau.either.input_mean) == 3
     assert (long.size, long.networks.multiply_adds) == ("32", 3 * 32 + 32 * 5 + 5 * 32 + 32 * 15)
-    linear = tuned_longwave(made_longwave, envelope, "linear", SHORT, seed=1, sets=2, count=12)
+    linear = tuned_longwave(made_longwave, envelope, "linear", SHORT, seed=1, sets=2, count=6)
     assert long.errors.down_rmse < 0.8 * linear.errors.down_rmse
     assert 0 < short.errors.down_rmse < 10
     assert np.isnan(long.errors.stratosphere)
@@ -184,7 +182,7 @@ def test_a_tuned_network_learns_the_air_of_cabauw(
     table = real_table("lw-g256")
     cabauw = read_envelope(path_of("les-cabauw"), "cabauw")
     recipe = Recipe(epochs=12, decay=0.5, decay_epochs=2)
-    tuned = tuned_longwave(table, cabauw, "32", recipe, seed=1, sets=2, count=10)
+    tuned = tuned_longwave(table, cabauw, "32", recipe, seed=1, sets=2, count=8)
     linear = read_paper_longwave(path_of("veerman-networks-linear"), "linear", table).double()
     unseen = les_columns(cabauw, 5, count=10)
     with torch.no_grad():
