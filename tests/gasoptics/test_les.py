@@ -104,12 +104,12 @@ def test_the_seed_alone_decides(envelope: Envelope) -> None:
 def test_tuned_networks_need_one_side_and_no_ozone(
     envelope: Envelope, made_longwave: KDistribution, made_shortwave: KDistribution
 ) -> None:
-    long = tuned_longwave(made_longwave, envelope, "32", SHORT, seed=1, sets=2, count=6)
-    short = tuned_shortwave(made_shortwave, envelope, "32", SHORT, seed=1, sets=2, count=6)
+    long = tuned_longwave(made_longwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
+    short = tuned_shortwave(made_shortwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
     assert long.networks.tau.upper is None
     assert len(long.networks.tau.either.input_mean) == 3
     assert (long.size, long.networks.multiply_adds) == ("32", 3 * 32 + 32 * 5 + 5 * 32 + 32 * 15)
-    linear = tuned_longwave(made_longwave, envelope, "linear", SHORT, seed=1, sets=2, count=6)
+    linear = tuned_longwave(made_longwave, envelope, "linear", SHORT, seed=1, sets=2, count=12)
     assert long.errors.down_rmse < 0.8 * linear.errors.down_rmse
     assert 0 < short.errors.down_rmse < 10
     assert np.isnan(long.errors.stratosphere)
