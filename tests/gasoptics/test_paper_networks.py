@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,23 @@ def test_shortwave_is_what_a_loop_over_neurons_gives(
         np.testing.assert_allclose(found.ssa[3, i], ssa, atol=1e-5)
     torch.testing.assert_close(found.incoming.sum(dim=1), standard.irradiance.float())
     assert networks.multiply_adds == 2 * (4 * 32 + 32 * G)
+
+
+def test_gradients_are_those_of_finite_differences(
+    tmp_path: Path, made_longwave: KDistribution
+) -> None:
+    """Of the flux that comes down to the ground, by the temperatures of all layers."""
+    path = tmp_path / "weights.nc"
+    planted_file(path, (32,), LONGWAVE)
+    networks = read_paper_longwave(path, "32", made_longwave).double()
+    a = standard_atmospheres(layers=6).part(slice(0, 1))
+
+    def down(t_lay: torch.Tensor) -> torch.Tensor:
+        warmer = replace(a, t_lay=t_lay)
+        return solve(networks.optics(warmer), warmer).total().down[:, -1]
+
+    t_lay = a.t_lay.clone().requires_grad_()
+    assert torch.autograd.gradcheck(down, (t_lay,), eps=1e-3, atol=1e-5, rtol=1e-5)
 
 
 def test_a_set_of_one_side_refuses_layers_of_the_other(
