@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,16 @@ import torch
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.columns import perturbed_columns
 from restudy.gasoptics.emulators.network import spectrum_of
+from restudy.gasoptics.emulators.paper_files import read_paper_longwave
 from restudy.gasoptics.emulators.paper_networks import PaperLongwave
-from restudy.gasoptics.emulators.paper_scaling import fast_exp, fast_log
-from restudy.gasoptics.emulators.paper_training import (
-    Recipe,
+from restudy.gasoptics.emulators.paper_samples import (
     Samples,
     longwave_samples,
     shortwave_samples,
+)
+from restudy.gasoptics.emulators.paper_scaling import fast_exp, fast_log, standardisation_of
+from restudy.gasoptics.emulators.paper_training import (
+    Recipe,
     train_network,
     train_paper_longwave,
     train_paper_shortwave,
@@ -121,6 +125,7 @@ def test_networks_learn_and_beat_the_mean(
 def test_more_neurons_give_better_fluxes(
     columns: list[Atmosphere], made_longwave: KDistribution
 ) -> None:
+    columns = columns[:6]
     unseen = perturbed_columns(standard_atmospheres(layers=48), 99)
     exact = solve(longwave_optics(made_longwave, unseen), unseen).total()
     errors = []
@@ -133,15 +138,42 @@ def test_more_neurons_give_better_fluxes(
 
 
 @pytest.mark.data
+def test_samples_have_the_means_and_deviations_of_the_authors(
+    path_of: Callable[[str], Path], real_table: Callable[[str], KDistribution], rfmip: Rfmip
+) -> None:
+    """Which their files state; and their networks have on ours an error of 1 in 10,000."""
+    table = real_table("lw-g256")
+    authors = read_paper_longwave(path_of("veerman-networks-64-64"), "64-64", table)
+    columns = perturbed_columns(rfmip.atmosphere([0]), 0)
+    pairs = zip((authors.tau, authors.planck), longwave_samples(table, columns), strict=True)
+    for split, samples in pairs:
+        for network, rows in ((split.lower, samples.low), (split.upper, ~samples.low)):
+            assert network is not None
+            ours = samples.part(rows)
+            for found, mean, deviation in (
+                (ours.inputs.double(), network.input_mean, network.input_deviation),
+                (ours.outputs.double(), network.output_mean, network.output_deviation),
+            ):
+                varies = deviation > 1e-3
+                ratio = (standardisation_of(found).deviation / deviation)[varies]
+                # 2,500 layers or more: their mean is known to 0.02 deviations.
+                assert float(((found.mean(dim=0) - mean) / deviation)[varies].abs().max()) < 0.05
+                assert float((ratio - 1).abs().max()) < 0.05
+            with torch.no_grad():
+                error = (network(ours.inputs) - ours.outputs) / network.output_deviation
+            assert float(error[:, varies].square().mean()) < 1e-4
+
+
+@pytest.mark.data
 def test_real_tables_are_learnt_in_a_few_epochs(
     real_table: Callable[[str], KDistribution], rfmip: Rfmip
 ) -> None:
-    """Sixteen times better than the mean, on layers that were set apart."""
-    columns = [perturbed_columns(rfmip.atmosphere([0]), 0)]
+    """Eight times better than the mean, on layers that were set apart."""
+    columns = [perturbed_columns(rfmip.atmosphere([0]).part(slice(0, 50)), 0)]
     _, long = train_paper_longwave(real_table("lw-g256"), columns, "32", SHORT, seed=1)
     _, short = train_paper_shortwave(real_table("sw-g224"), columns, "32", SHORT, seed=1)
     for name, learning in {**long, **short}.items():
-        assert learning.tested[-1] < 1 / 16, name
+        assert learning.tested[-1] < 1 / 8, name
 
 
 def bits(networks: PaperLongwave) -> list[bytes]:

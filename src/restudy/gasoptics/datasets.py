@@ -10,6 +10,7 @@ import numpy as np
 
 from restudy import data
 from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.les import Envelope, read_envelope, read_rcemip_column
 from restudy.gasoptics.emulators.paper_files import (
     read_paper_columns,
     read_paper_longwave,
@@ -48,6 +49,8 @@ UKKONEN: Mapping[str, tuple[str, str]] = {
     "longwave": ("ukkonen-lw-absorption", "ukkonen-lw-planck"),
     "shortwave": ("ukkonen-sw-absorption", "ukkonen-sw-rayleigh"),
 }
+# Large-eddy simulation: dataset with its envelope.
+LES: Mapping[str, str] = {"cabauw": "les-cabauw", "rcemip": "les-rcemip"}
 PAPER_COLUMNS = "veerman-test-columns"
 CHOICES = ("auto", "rfmip", "standard")
 
@@ -190,6 +193,30 @@ def ukkonen_shortwave() -> UkkonenShortwave:
     """
     first, second = (_at_hand(name) for name in UKKONEN["shortwave"])
     return read_ukkonen_shortwave(first, second, k_distribution("sw-g224"))
+
+
+def les_envelope(simulation: str) -> Envelope:
+    """Give what air occurs in a large-eddy simulation: ``"cabauw"`` or ``"rcemip"``.
+
+    Raises
+    ------
+    GasOpticsError
+        If the simulation is unknown or its file is not at hand.
+    """
+    if simulation not in LES:
+        raise GasOpticsError(f"no simulation {simulation!r}; use {' or '.join(LES)}.")
+    return read_envelope(_at_hand(LES[simulation]), simulation)
+
+
+def rcemip_column() -> Atmosphere:
+    """Give the column of air that the radiation of RCEMIP begins with.
+
+    Raises
+    ------
+    GasOpticsError
+        If the file is not at hand.
+    """
+    return read_rcemip_column(_at_hand("les-rcemip-input"))
 
 
 def columns(choice: str = "auto") -> Columns:

@@ -26,18 +26,14 @@ from restudy.gasoptics.emulators.paper_networks import (
     PaperShortwave,
     Quantity,
     SplitNetwork,
-    thickness,
 )
-from restudy.gasoptics.emulators.paper_scaling import (
-    LEAST,
-    fast_log,
-    paper_inputs,
-    standardisation_of,
+from restudy.gasoptics.emulators.paper_samples import (
+    Samples,
+    longwave_samples,
+    shortwave_samples,
 )
+from restudy.gasoptics.emulators.paper_scaling import standardisation_of
 from restudy.gasoptics.errors import GasOpticsError
-from restudy.gasoptics.optical_depth import absorption, locate
-from restudy.gasoptics.planck import band_radiance, planck_fraction
-from restudy.gasoptics.reference import shortwave_optics
 from restudy.gasoptics.tables import KDistribution
 
 
@@ -70,29 +66,6 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Layers of air, and what a quantity is in them.
-
-    Attributes
-    ----------
-    inputs : torch.Tensor, shape (n, inputs)
-        What `paper_inputs` gives, in float32.
-    outputs : torch.Tensor, shape (n, outputs)
-        Scaled outputs, in float32.
-    low : torch.Tensor of bool, shape (n,)
-        Whether the layer lies below the tropopause.
-    """
-
-    inputs: torch.Tensor
-    outputs: torch.Tensor
-    low: torch.Tensor
-
-    def part(self, rows: torch.Tensor) -> Samples:
-        """Return some of the samples."""
-        return Samples(self.inputs[rows], self.outputs[rows], self.low[rows])
-
-
-@dataclass(frozen=True)
 class Learning:
     """Mean square error of standardised outputs after each epoch; 1 is that of their mean.
 
@@ -108,82 +81,6 @@ class Learning:
 
 # Quantity and side, such as "TLW lower", to how it was learnt.
 Learnings = Mapping[str, Learning]
-
-
-def longwave_samples(
-    table: KDistribution, columns: Atmosphere, *, ozone: bool = True
-) -> tuple[Samples, Samples]:
-    """Return optical depth over |dp| and the three Planck sources of every layer.
-
-    Parameters
-    ----------
-    table : KDistribution
-        Tables of the long wave.
-    columns : Atmosphere
-        The columns, in the precision of the tables, in either order.
-    ozone : bool
-        Whether ozone is an input.
-
-    Returns
-    -------
-    tuple of Samples
-        For `LONGWAVE`. A level's source is that of this layer's Planck fraction.
-
-    Raises
-    ------
-    GasOpticsError
-        If the tables are of the short wave, or do not cover the columns.
-    """
-    if table.planck is None:
-        raise GasOpticsError(f"{table.name} is of the short wave; use lw-g256 or lw-g128.")
-    a = columns if columns.from_top else columns.upside_down()
-    located = locate(table, a)
-    tau = absorption(table, a, located) / thickness(a, a.p_lay.dtype)
-    fraction = planck_fraction(table.planck, a, located)
-    sizes = torch.tensor([band.stop - band.start for band in table.bands])
-    sources = [
-        fraction * band_radiance(table.planck, t).repeat_interleave(sizes, dim=-1)
-        for t in (a.t_lay, a.t_lev[:, :-1], a.t_lev[:, 1:])
-    ]
-    outputs = fast_log(_not_zero(tau)), fast_log(_not_zero(torch.cat(sources, dim=2)))
-    first, second = (
-        _samples(table, a, q, x, ozone=ozone) for q, x in zip(LONGWAVE, outputs, strict=True)
-    )
-    return first, second
-
-
-def shortwave_samples(
-    table: KDistribution, columns: Atmosphere, *, ozone: bool = True
-) -> tuple[Samples, Samples]:
-    """Return optical depth over |dp| and single-scattering albedo of every layer.
-
-    Parameters
-    ----------
-    table : KDistribution
-        Tables of the short wave.
-    columns : Atmosphere
-        The columns, in the precision of the tables, in either order.
-    ozone : bool
-        Whether ozone is an input.
-
-    Returns
-    -------
-    tuple of Samples
-        For `SHORTWAVE`.
-
-    Raises
-    ------
-    GasOpticsError
-        If the tables are of the long wave, or do not cover the columns.
-    """
-    a = columns if columns.from_top else columns.upside_down()
-    optics = shortwave_optics(table, a)
-    tau = fast_log(_not_zero(optics.tau / thickness(a, a.p_lay.dtype)))
-    outputs = tau, _not_zero(optics.ssa)
-    first, second = (
-        _samples(table, a, q, x, ozone=ozone) for q, x in zip(SHORTWAVE, outputs, strict=True)
-    )
-    return first, second
 
 
 def train_network(
@@ -324,18 +221,6 @@ def train_paper_shortwave(
     samples = [shortwave_samples(table, a, ozone=ozone) for a in columns]
     pair, learnings = _train_both(SHORTWAVE, samples, size, recipe, seed, executor)
     return PaperShortwave(*pair, spectrum_of(table), ozone=ozone), learnings
-
-
-def _not_zero(x: torch.Tensor) -> torch.Tensor:
-    return torch.where(x == 0, LEAST, x)
-
-
-def _samples(
-    table: KDistribution, a: Atmosphere, quantity: Quantity, outputs: torch.Tensor, *, ozone: bool
-) -> Samples:
-    inputs = paper_inputs(a, ozone=ozone, levels=quantity.levels)
-    low = (a.p_lay > table.tropopause).flatten()
-    return Samples(inputs.flatten(0, 1).float(), outputs.flatten(0, 1).float(), low)
 
 
 def _train_both(
