@@ -154,12 +154,13 @@ def solve(
     Returns
     -------
     SpectralFluxes
-        At each g-point, from the top down.
+        At each g-point, from the top down, in the precision of the optical properties.
     """
+    dtype = optics.tau.dtype
     if isinstance(optics, LongwaveOptics):
-        emissivity = atmosphere.emissivity
+        emissivity = atmosphere.emissivity.to(dtype)
         return SpectralFluxes(*longwave_fluxes(optics.tau, optics.source, emissivity, quadrature))
-    sun = optics.incoming, atmosphere.mu0, atmosphere.albedo
+    sun = optics.incoming, atmosphere.mu0.to(dtype), atmosphere.albedo.to(dtype)
     fluxes = shortwave_fluxes(optics.tau, optics.ssa, *sun)
     return SpectralFluxes(fluxes.up, fluxes.down)
 
