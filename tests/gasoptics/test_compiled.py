@@ -11,7 +11,7 @@ import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators import kernels
-from restudy.gasoptics.emulators.compiled import _panels, compiled
+from restudy.gasoptics.emulators.compiled import compiled, panels
 from restudy.gasoptics.emulators.inputs import features, training_range
 from restudy.gasoptics.emulators.network import Design, make_network, spectrum_of
 from restudy.gasoptics.emulators.scores import solve
@@ -73,10 +73,10 @@ def test_a_dense_layer_is_a_matrix_product_and_a_leaky_relu(
     x = np.zeros((rows + kernels.ROWS, inputs + 3), np.float32)
     x[:rows] = rng.normal(size=(rows, inputs + 3))
     weight, bias = rng.normal(size=(outputs, inputs)), rng.normal(size=outputs)
-    panels = _panels(weight, bias)
-    out = np.full((len(x), len(panels) * kernels.LANES), np.nan, np.float32)
-    plan = np.array([0, 2, inputs, len(panels)])
-    kernels.dense(x, 0, rows, panels.ravel(), plan, np.float32(0.2), out)
+    packed = panels(weight, bias)
+    out = np.full((len(x), len(packed) * kernels.LANES), np.nan, np.float32)
+    plan = np.array([0, 2, inputs, len(packed)])
+    kernels.dense(x, 0, rows, packed.ravel(), plan, np.float32(0.2), out)
     total = x[:rows, 2 : 2 + inputs].astype(float) @ weight.T + bias
     expected = np.where(total > 0, total, 0.2 * total)
     np.testing.assert_allclose(out[:rows, :outputs], expected, atol=2e-5)

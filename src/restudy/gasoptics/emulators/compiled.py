@@ -233,10 +233,10 @@ def packed(network: Network) -> Net:
         dense = network.dense(expert)
         columns = *(0 for _ in dense.hidden), 0, design.blocks[0]
         for (weight, bias), column in zip((*dense.hidden, *dense.heads), columns, strict=True):
-            panels = _panels(weight.detach().numpy(), bias.detach().numpy())
-            plan.append((offset, column, weight.shape[1], len(panels)))
-            weights.append(panels.ravel())
-            offset += panels.size
+            ours = panels(weight.detach().numpy(), bias.detach().numpy())
+            plan.append((offset, column, weight.shape[1], len(ours)))
+            weights.append(ours.ravel())
+            offset += ours.size
     return Net(
         weights=np.concatenate(weights),
         plan=np.array(plan).reshape(design.experts, -1, 4),
@@ -250,7 +250,7 @@ def packed(network: Network) -> Net:
     )
 
 
-def _panels(weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def panels(weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return (panels, 1 + inputs, LANES): bias and weights of `LANES` outputs at a time."""
     outputs, inputs = weight.shape
     rows = np.zeros((1 + inputs, _whole(outputs)), np.float32)
