@@ -7,6 +7,7 @@ columns is one task with a seed of its own, so that the columns do not depend on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -89,7 +90,9 @@ def perturbed_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence
     return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
 
 
-def drifted_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) -> Atmosphere:
+def drifted_columns(
+    atmosphere: Atmosphere, seed: int | np.random.SeedSequence, spread: float = 1.0
+) -> Atmosphere:
     """Shift temperature, water and ozone of columns together over some kilometres.
 
     Parameters
@@ -98,6 +101,8 @@ def drifted_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) 
         The columns, from the top down, in float64.
     seed : int or numpy.random.SeedSequence
         Of the random numbers.
+    spread : float
+        By which the changes of temperature, water and ozone are multiplied.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def drifted_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) 
     p_lev[:, -1] *= 1 + rng.uniform(-0.01, 0.01, len(old))
     p_lev[:, -1] = np.maximum(p_lev[:, -1], p_lev[:, -2] + 0.5 * (old[:, -1] - old[:, -2]))
     p_lay = (p_lev[:, 1:] + p_lev[:, :-1]) / 2
-    warming = rng.uniform(-4, 8, (len(old), 1)) + 3 * _curves(p_lev, rng)
+    warming = spread * (rng.uniform(-4, 8, (len(old), 1)) + 3 * _curves(p_lev, rng))
     t_lev = atmosphere.t_lev.numpy() + warming
     between = (warming[:, 1:] + warming[:, :-1]) / 2
     t_lay = atmosphere.t_lay.numpy() + between
@@ -132,9 +137,9 @@ def drifted_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) 
     old_water, old_t = atmosphere.gases["h2o"].numpy(), atmosphere.t_lay.numpy()
     wetter = saturation_pressure(t_lay) / saturation_pressure(old_t)
     kept = np.where(p_lay > 2e4, wetter ** rng.uniform(0, 1, (len(old), 1)), 1.0)
-    water = old_water * kept * np.exp(0.4 * _curves(p_lay, rng))
+    water = old_water * kept * np.exp(spread * 0.4 * _curves(p_lay, rng))
     water = np.minimum(water, np.maximum(1.01 * _saturated(p_lay, t_lay), old_water))
-    ozone = atmosphere.gases["o3"].numpy() * np.exp(0.3 * _curves(p_lay, rng))
+    ozone = atmosphere.gases["o3"].numpy() * np.exp(spread * 0.3 * _curves(p_lay, rng))
     return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
 
 
@@ -163,7 +168,8 @@ def with_other_gases(atmosphere: Atmosphere, seed: int | np.random.SeedSequence)
         return torch.from_numpy(values).to(atmosphere.p_lay)[:, None].expand(size, layers)
 
     for gas, span in SPANS.items():
-        values = np.exp(rng.uniform(*np.log(span), size))
+        least, most = (math.log(x) for x in span)
+        values = np.exp(rng.uniform(least, most, size))
         absent = rng.uniform(size=size) < 0.1
         gases[gas] = everywhere(np.where(absent, 0.0, values) if gas == "co" else values)
     for gas, most in HALOCARBONS.items():

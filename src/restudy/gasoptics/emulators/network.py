@@ -1,17 +1,8 @@
 """One network for the gas optics of a spectral range, over the whole atmosphere.
 
 A few dense layers see a layer of air. The last hidden layer is cut in two blocks: the first feeds
-the outputs of family A, the second those of family B, each with one output a g-point. What comes
-out are roots of the quantities, which are never negative and span many powers of ten.
-
-=========== ============================ ==========================
-family      long wave                    short wave
-=========== ============================ ==========================
-A           ``(tau / |dp|)^(1/8)``       ``(tau_abs / |dp|)^(1/8)``
-B           ``(Planck fraction)^(1/2)``  ``(tau_ray / |dp|)^(1/2)``
-=========== ============================ ==========================
-
-with the pressure |dp| between the levels around the layer [Pa]. A negative A counts as 0.
+the outputs of family A, the second those of family B, each with one output a g-point; they are the
+roots of `restudy.gasoptics.emulators.roots`.
 """
 
 from __future__ import annotations
@@ -24,9 +15,9 @@ from torch import nn
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.inputs import LOCAL, TrainingRange, features
+from restudy.gasoptics.emulators.roots import longwave_from_roots, shortwave_from_roots
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.longwave import GAUSS_1, Quadrature, longwave_fluxes
-from restudy.gasoptics.planck import ThermalSource, band_radiance
 from restudy.gasoptics.reference import Fluxes, LongwaveOptics, ShortwaveOptics
 from restudy.gasoptics.shortwave import shortwave_fluxes
 from restudy.gasoptics.tables import KDistribution, PlanckTable
@@ -239,7 +230,7 @@ class Network(nn.Module):
             x = nn.functional.linear(x, weight, bias)
             silu = self.design.activation == "silu"
             x = nn.functional.silu(x) if silu else nn.functional.leaky_relu(x, SLOPE)
-        blocks = x.split(list(self.design.blocks), dim=1)
+        blocks = torch.split(x, list(self.design.blocks), dim=1)
         first, second = (
             nn.functional.linear(block, weight, bias)
             for block, (weight, bias) in zip(blocks, dense.heads, strict=True)
@@ -301,30 +292,9 @@ class LongwaveNetwork(Network):
         -------
         LongwaveOptics
             Optical depth and source.
-
-        Notes
-        -----
-        A level between two layers has the geometric mean of their Planck fractions, which is the
-        product of their roots.
         """
         planck = replace(cast("PlanckTable", self.spectrum.planck), function=self.planck_function)
-        sizes = torch.tensor(self.spectrum.sizes, device=a.device)
-
-        def emitted(share: torch.Tensor, temperature: torch.Tensor) -> torch.Tensor:
-            bands = band_radiance(planck, temperature.to(share.dtype))
-            return share * bands.repeat_interleave(sizes, dim=-1, output_size=share.shape[-1])
-
-        share = b * b
-        between = (b[:, :-1] * b[:, 1:]).abs()
-        of_level = torch.cat((share[:, :1], between, share[:, -1:]), dim=1)
-        return LongwaveOptics(
-            tau=_thickness(columns, a.dtype) * _eighth_power(a),
-            source=ThermalSource(
-                layer=emitted(share, columns.t_lay),
-                level=emitted(of_level, columns.t_lev),
-                surface=emitted(share[:, -1], columns.t_sfc),
-            ),
-        )
+        return longwave_from_roots(a, b, columns, planck, self.spectrum.sizes)
 
     def fluxes(self, atmosphere: Atmosphere, quadrature: Quadrature = GAUSS_1) -> Fluxes:
         """Return thermal fluxes, as `restudy.gasoptics.reference.longwave` does."""
@@ -378,16 +348,13 @@ class ShortwaveNetwork(Network):
         ShortwaveOptics
             Optical depth, single-scattering albedo (0 where there is no depth) and sunlight.
         """
-        scattered = b * b
-        per_pascal = _eighth_power(a) + scattered
-        ssa = scattered / per_pascal.clamp(min=torch.finfo(a.dtype).tiny)
-        incoming = columns.irradiance[:, None].to(a.dtype) * self.solar
-        return ShortwaveOptics(_thickness(columns, a.dtype) * per_pascal, ssa, incoming)
+        return shortwave_from_roots(a, b, columns, self.solar)
 
     def fluxes(self, atmosphere: Atmosphere) -> Fluxes:
         """Return solar fluxes, as `restudy.gasoptics.reference.shortwave` does."""
         found = self.optics(atmosphere)
-        sun = [x.to(found.tau.dtype) for x in (atmosphere.mu0, atmosphere.albedo)]
+        dtype = found.tau.dtype
+        sun = atmosphere.mu0.to(dtype), atmosphere.albedo.to(dtype)
         solved = shortwave_fluxes(found.tau, found.ssa, found.incoming, *sun)
         return _in_order(solved.up, solved.down, atmosphere)
 
@@ -409,18 +376,6 @@ def make_network(
         )
     kind = LongwaveNetwork if design.longwave else ShortwaveNetwork
     return kind(design, spectrum, rng=rng)
-
-
-def _thickness(columns: Atmosphere, dtype: torch.dtype) -> torch.Tensor:
-    """Return |dp| of each layer, (columns, layers, 1), from the difference in full precision."""
-    return columns.p_lev.diff(dim=1).abs().to(dtype)[..., None]
-
-
-def _eighth_power(a: torch.Tensor) -> torch.Tensor:
-    """Return a^8, and 0 where a is negative, by three squarings."""
-    second = a.clamp(min=0).square()
-    fourth = second.square()
-    return fourth.square()
 
 
 def _in_order(up: torch.Tensor, down: torch.Tensor, atmosphere: Atmosphere) -> Fluxes:

@@ -1,0 +1,419 @@
+"""Training of a network: first by its roots, then by the fluxes and heating rates that they make.
+
+The first stage takes errors of roots as if they were independent of each other, each with the
+weight that its square has in the fluxes. The second adds the fluxes of each band themselves, where
+errors of neighbouring layers add up, and their sum.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import math
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from restudy.gasoptics import datasets
+from restudy.gasoptics.emulators.inputs import features, gases_that_matter, training_range
+from restudy.gasoptics.emulators.losses import losses_and_gradient
+from restudy.gasoptics.emulators.network import (
+    Design,
+    LongwaveNetwork,
+    Network,
+    ShortwaveNetwork,
+    make_network,
+    spectrum_of,
+)
+from restudy.gasoptics.emulators.soap import Soap
+from restudy.gasoptics.emulators.training_sets import SetRecipe, TrainingSet, training_sets
+from restudy.gasoptics.errors import GasOpticsError
+
+_WARM = 100  # steps in which the learning rate rises
+_EVERY = 100  # steps from one entry of the history to the next
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training, with a learning rate that falls as a cosine.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps.
+    rate : float
+        Highest learning rate.
+    columns : int
+        Columns in a step.
+    fluxes : bool
+        Whether the errors of fluxes and heating rates count, beside those of roots.
+    """
+
+    steps: int
+    rate: float
+    columns: int
+    fluxes: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a trained network depends on, but the seed.
+
+    Attributes
+    ----------
+    design : Design
+        The network.
+    other_gases : bool
+        Whether the well-mixed gases vary.
+    sets : int
+        Sets of columns, half of them perturbed and half drifted.
+    stages : tuple of Stage
+        One after the other.
+    base : str
+        Columns that are perturbed: ``"rfmip"``, ``"standard"``, or ``"auto"``.
+    copies : int
+        How often a set has each of them.
+    heating : float
+        What an error of 1 K/day in a layer counts, in W/m2 of flux at a level.
+    total : float
+        What the square of the total flux counts beside those of the bands.
+    floor : float
+        What all roots count at least, of the mean, so that those that no flux here depends on are
+        learned too.
+    """
+
+    design: Design
+    other_gases: bool
+    sets: int
+    stages: tuple[Stage, ...]
+    base: str = "auto"
+    copies: int = 1
+    heating: float = 1.0
+    total: float = 1.0
+    floor: float = 1e-3
+
+    def set_recipes(self) -> list[SetRecipe]:
+        """Return how the sets are made."""
+        return [
+            SetRecipe(
+                table=self.design.table,
+                base=_base(self.base),
+                kind=("perturbed", "drifted")[number % 2],
+                other_gases=self.other_gases,
+                copies=self.copies,
+                heating=self.heating,
+            )
+            for number in range(self.sets)
+        ]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How a network was trained, as plain data.
+
+    Attributes
+    ----------
+    recipe : dict
+        The recipe.
+    seed : int
+        Of weights, columns and batches.
+    device, machine, torch : str
+        On what.
+    data_seconds, training_seconds : float
+        Process time of making the columns here (0 where they were at hand), and of the steps [s].
+    multiply_adds, parameters : int
+        Of the network.
+    history : list of list of float
+        Steps so far, and the means since the last entry of both losses [W2/m4].
+    """
+
+    recipe: dict[str, Any]
+    seed: int
+    device: str
+    machine: str
+    torch: str
+    data_seconds: float
+    training_seconds: float
+    multiply_adds: int
+    parameters: int
+    history: list[list[float]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and how it became so.
+
+    Attributes
+    ----------
+    network : LongwaveNetwork or ShortwaveNetwork
+        On the CPU, in float32.
+    record : RunRecord
+        How.
+    """
+
+    network: LongwaveNetwork | ShortwaveNetwork
+    record: RunRecord
+
+
+def train(
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str = "cpu",
+    executor: concurrent.futures.Executor | None = None,
+    folder: Path | None = None,
+) -> Trained:
+    """Train a network.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What and how.
+    seed : int
+        Of all random numbers: weights, columns and batches.
+    device : str
+        On which the steps are done.
+    executor : concurrent.futures.Executor, optional
+        For making the columns; the network does not depend on it.
+    folder : pathlib.Path, optional
+        Where columns are kept; by default inside the cache of `restudy.data`.
+
+    Returns
+    -------
+    Trained
+        The network and its record.
+
+    Raises
+    ------
+    GasOpticsError
+        If tables or columns are not at hand, or there are fewer columns than a step takes.
+    """
+    start = time.process_time()
+    examples = training_sets(recipe.set_recipes(), seed=seed, executor=executor, folder=folder)
+    data_seconds = time.process_time() - start
+    network = _new_network(recipe, examples, seed).to(device)
+    start = time.process_time()
+    history = _steps(network, recipe, examples, seed)
+    record = RunRecord(
+        recipe=asdict(recipe),
+        seed=seed,
+        device=device,
+        machine=platform.processor() or platform.machine(),
+        torch=torch.__version__,
+        data_seconds=data_seconds,
+        training_seconds=time.process_time() - start,
+        multiply_adds=recipe.design.multiply_adds(network.spectrum.g_points),
+        parameters=sum(p.numel() for p in network.parameters()),
+        history=history,
+    )
+    return Trained(network.cpu(), record)
+
+
+def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
+    """Return the recipe of a preset.
+
+    Parameters
+    ----------
+    name : str
+        ``"quick"``: a smaller network in less than a minute on one core; ``"full"``: the networks
+        that come with the package, in minutes; ``"paper"``: larger ones, for a GPU.
+    table : str
+        k-distribution.
+    other_gases : bool
+        Whether the well-mixed gases are inputs.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    GasOpticsError
+        If there is no such preset, or the tables are not at hand.
+    """
+    if name not in _PRESETS:
+        raise GasOpticsError(f"no preset {name!r}; use {', '.join(_PRESETS)}.")
+    sets, copies, first, second = _PRESETS[name]
+    hidden, blocks = _WIDTHS[name][table[:2], other_gases]
+    if table.endswith(("g128", "g112")) and name != "paper":
+        hidden, blocks = _HALF_WIDTHS[table[:2], other_gases]
+    return Recipe(
+        design=design_for(table, hidden, blocks, other_gases=other_gases),
+        other_gases=other_gases,
+        sets=sets,
+        copies=copies,
+        stages=(Stage(first, 2e-2, 64, fluxes=False), Stage(second, 1e-3, 64, fluxes=True)),
+    )
+
+
+# Sets, copies, steps of both stages.
+_PRESETS = {
+    "quick": (4, 1, 500, 300),
+    "full": (40, 1, 6000, 6000),
+    "paper": (200, 1, 40_000, 40_000),
+}
+# Hidden layers before the last and its two blocks, by spectral range and whether gases vary.
+_WIDTHS: dict[str, dict[tuple[str, bool], tuple[tuple[int, ...], tuple[int, int]]]] = {
+    "quick": {
+        ("lw", False): ((64,), (32, 32)),
+        ("lw", True): ((64,), (48, 32)),
+        ("sw", False): ((64,), (48, 16)),
+        ("sw", True): ((64,), (48, 16)),
+    },
+    "full": {
+        ("lw", False): ((96,), (64, 48)),
+        ("lw", True): ((128,), (96, 64)),
+        ("sw", False): ((96,), (80, 16)),
+        ("sw", True): ((96,), (80, 16)),
+    },
+    "paper": {
+        ("lw", False): ((128, 128), (96, 64)),
+        ("lw", True): ((160, 160), (128, 96)),
+        ("sw", False): ((128, 128), (112, 16)),
+        ("sw", True): ((128, 128), (112, 16)),
+    },
+}
+_HALF_WIDTHS: dict[tuple[str, bool], tuple[tuple[int, ...], tuple[int, int]]] = {
+    ("lw", False): ((64,), (48, 32)),
+    ("lw", True): ((96,), (64, 48)),
+    ("sw", False): ((64,), (56, 8)),
+    ("sw", True): ((64,), (56, 8)),
+}
+
+
+def design_for(
+    table: str,
+    hidden: tuple[int, ...],
+    blocks: tuple[int, int],
+    *,
+    other_gases: bool,
+    activation: str = "leaky relu",
+    experts: int = 1,
+) -> Design:
+    """Return a design with the inputs that matter.
+
+    Parameters
+    ----------
+    table : str
+        k-distribution.
+    hidden : tuple of int
+        Widths of the hidden layers before the last.
+    blocks : tuple of int
+        Widths of the two blocks of the last.
+    other_gases : bool
+        Whether the well-mixed gases that vary in the climate are inputs, beside water and ozone.
+    activation : str
+        ``"leaky relu"`` or ``"silu"``.
+    experts : int
+        1 or 2.
+
+    Returns
+    -------
+    Design
+        The design.
+
+    Raises
+    ------
+    GasOpticsError
+        If the tables are not at hand.
+    """
+    matter = gases_that_matter(datasets.k_distribution(table))
+    always = {"o2", "n2", "no2"} | (set() if other_gases else set(matter) - {"h2o", "o3"})
+    inputs = tuple(gas for gas in matter if gas not in always)
+    held = tuple(gas for gas in matter if gas in always)
+    return Design(table, inputs, held, hidden, blocks, activation, experts)
+
+
+def _base(base: str) -> str:
+    if base != "auto":
+        return base
+    return "rfmip" if datasets.columns("auto").dataset else "standard"
+
+
+def _new_network(
+    recipe: Recipe, examples: TrainingSet, seed: int
+) -> LongwaveNetwork | ShortwaveNetwork:
+    """Make a network with random weights, whose inputs and outputs have the examples' scale."""
+    spectrum = spectrum_of(datasets.k_distribution(recipe.design.table))
+    network = make_network(recipe.design, spectrum, rng=torch.Generator().manual_seed(seed))
+    x = features(examples.columns, recipe.design.gases, spectrum.tropopause).flatten(0, 1)
+    spread = x.std(dim=0)
+    network.input_shift.copy_(x.mean(dim=0))
+    network.input_scale.copy_(1 / torch.where(spread > 0, spread, 1.0))
+    network.root_shift.copy_(examples.roots.mean(dim=(0, 1)))
+    spread = examples.roots.std(dim=(0, 1))
+    network.root_scale.copy_(spread.clamp(min=1e-12))  # some g-points never absorb
+    gases = recipe.design.gases + recipe.design.held
+    network.range = training_range(examples.columns, gases)
+    return network
+
+
+def _steps(network: Network, recipe: Recipe, examples: TrainingSet, seed: int) -> list[list[float]]:
+    """Go through all stages; return the history."""
+    device = network.input_shift.device
+    x = features(examples.columns, recipe.design.gases, network.spectrum.tropopause)
+    x, y, sketch = x.float().to(device), examples.roots.to(device), examples.sketch.to(device)
+    weight = _weights(sketch, network.root_scale, recipe.floor)
+    rng = torch.Generator().manual_seed(seed + 1)
+    history: list[list[float]] = []
+    done = 0
+    for stage in recipe.stages:
+        optimiser = Soap(network.parameters(), stage.rate)
+        sums = torch.zeros(2, dtype=torch.float64)
+        for step, chosen in enumerate(_batches(len(x), stage, rng), start=1):
+            optimiser.param_groups[0]["lr"] = _rate(stage, step)
+            optimiser.zero_grad()
+            batch = x[chosen]  # (columns, layers, inputs)
+            outputs = [
+                part.reshape(*batch.shape[:2], -1) for part in network.roots(batch.flatten(0, 1))
+            ]
+            errors = torch.stack([part.detach() for part in outputs], dim=2) - y[chosen]
+            which = int(torch.randint(len(sketch), (), generator=rng))
+            seen = sketch[which, chosen].float() if stage.fluxes else None
+            sizes = network.spectrum.sizes
+            *both, gradient = losses_and_gradient(errors, weight, seen, sizes, recipe.total)
+            torch.autograd.backward(outputs, list(gradient.unbind(dim=2)))
+            optimiser.step()
+            sums += torch.tensor(both, dtype=torch.float64)
+            if step % _EVERY == 0:
+                history.append([done + step, *(sums / _EVERY).tolist()])
+                sums.zero_()
+        done += stage.steps
+    return history
+
+
+def _batches(columns: int, stage: Stage, rng: torch.Generator) -> Iterator[torch.Tensor]:
+    """Yield the columns of each step; all are seen before any is seen again."""
+    if columns < stage.columns:
+        raise GasOpticsError(f"{columns} columns for steps of {stage.columns}; make more sets.")
+    order, at = torch.randperm(columns, generator=rng), 0
+    for _ in range(stage.steps):
+        if at + stage.columns > columns:
+            order, at = torch.randperm(columns, generator=rng), 0
+        yield order[at : at + stage.columns]
+        at += stage.columns
+
+
+def _rate(stage: Stage, step: int) -> float:
+    rising = min(1.0, step / _WARM)
+    return stage.rate * rising * 0.5 * (1 + math.cos(math.pi * (step - 1) / stage.steps))
+
+
+def _weights(sketch: torch.Tensor, scale: torch.Tensor, floor: float) -> torch.Tensor:
+    """Return the mean square of the sketches, and at least the floor, (layers, 2, g)."""
+    total = torch.zeros(sketch.shape[2:], device=sketch.device)
+    for block in torch.split(sketch, 64, dim=1):
+        total += block.float().square().sum(dim=(0, 1))
+    weight = total / (len(sketch) * sketch.shape[1])
+    return weight + floor * (weight * scale.square()).mean() / scale.square()
+
+
+def with_steps(recipe: Recipe, share: float) -> Recipe:
+    """Return a recipe with a share of the steps, for a search among many."""
+    stages = tuple(replace(s, steps=max(1, round(share * s.steps))) for s in recipe.stages)
+    return replace(recipe, stages=stages)
