@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import pandas as pd
 
 from restudy import data
 from restudy.gasoptics import datasets
+from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.network import Network
-from restudy.gasoptics.emulators.paper_networks import LONGWAVE, SHORTWAVE, SIZES
+from restudy.gasoptics.emulators.paper_networks import LONGWAVE, SHORTWAVE, SIZES, with_surface_of
 from restudy.gasoptics.emulators.training import Trained, preset, train
 from restudy.gasoptics.emulators.weights import shipped_network
+from restudy.gasoptics.experiments_les import Tuning
 from restudy.gasoptics.experiments_networks import Contender
-from restudy.gasoptics.experiments_reference import FULL, HALF
+from restudy.gasoptics.experiments_reference import FULL
+from restudy.gasoptics.reference import LongwaveOptics, longwave_optics
 
 OURS: Final = "ours"
 ALL_GASES: Final = "ours, all gases"
@@ -31,24 +35,27 @@ class Setup:
     ----------
     recipe : str
         Preset of `restudy.gasoptics.emulators.training.preset`.
+    tuning : Tuning
+        Of the networks for one simulation.
     """
 
     recipe: str
+    tuning: Tuning
 
     @classmethod
     def quick(cls) -> Self:
         """Make a setup of a minute: networks that come with the package, and a short training."""
-        return cls("quick")
+        return cls("quick", Tuning(epochs=2, sets=1, count=10))
 
     @classmethod
     def full(cls) -> Self:
         """Make a setup of half an hour: the networks of the package are trained again."""
-        return cls("full")
+        return cls("full", Tuning(epochs=50, sets=8, count=50))
 
     @classmethod
     def paper(cls) -> Self:
         """Make a setup for a GPU: larger networks, more columns, more steps."""
-        return cls("paper")
+        return cls("paper", Tuning(epochs=500, sets=10, count=100))
 
 
 @dataclass(frozen=True)
@@ -127,8 +134,8 @@ def contenders(spectrum: str, found: Training, setup: Setup) -> list[Contender]:
     found : Training
         Of this run.
     setup : Setup
-        Of this run: after the short training, the networks of the package are ours, and the one just
-        trained is shown beside them.
+        Of this run: after the short training, the networks of the package are ours, and the one
+        just trained is shown beside them.
 
     Returns
     -------
@@ -146,16 +153,34 @@ def contenders(spectrum: str, found: Training, setup: Setup) -> list[Contender]:
 
 
 def authors(spectrum: str) -> list[Contender]:
-    """Give the authors' networks whose files are at hand, from the smallest to the largest."""
-    read = datasets.paper_longwave if spectrum == "longwave" else datasets.paper_shortwave
+    """Give the authors' networks whose files are at hand, from the smallest to the largest.
+
+    In the long wave the ground emits what it does by the tables: the authors scale the source of
+    the lowest layer, which doubles the error of the upwelling flux and is no matter of networks.
+    """
     found = []
     for size in SIZES:
         dataset = f"veerman-networks-{size}"
         if data.available(dataset):
-            network = read(size)
-            found.append(
-                Contender(size, "authors", network.optics, network.multiply_adds, (dataset,))
-            )
+            if spectrum == "longwave":
+                network = datasets.paper_longwave(size)
+                optics = _with_exact_ground(network.optics)
+            else:
+                network = datasets.paper_shortwave(size)
+                optics = network.optics
+            found.append(Contender(size, "authors", optics, network.multiply_adds, (dataset,)))
+    return found
+
+
+def _with_exact_ground(
+    optics: Callable[[Atmosphere], LongwaveOptics],
+) -> Callable[[Atmosphere], LongwaveOptics]:
+    """Give the ground its exact source, which the authors' networks say nothing of."""
+    table = datasets.k_distribution(FULL["longwave"])
+
+    def found(atmosphere: Atmosphere) -> LongwaveOptics:
+        return with_surface_of(optics(atmosphere), longwave_optics(table, atmosphere))
+
     return found
 
 
@@ -187,25 +212,5 @@ def authors_multiply_adds(spectrum: str, size: str = "64-64") -> int:
     total = 0
     for quantity in quantities:
         widths = (quantity.inputs(ozone=True), *SIZES[size], quantity.parts * g)
-        total += sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+        total += sum(a * b for a, b in itertools.pairwise(widths))
     return total
-
-
-def speeds(benchmark: Mapping[str, Any], spectrum: str, batch: int) -> pd.Series:
-    """Give the columns a second of every engine in a recorded benchmark.
-
-    Parameters
-    ----------
-    benchmark : mapping
-        What ``benchmarks/gasoptics.py`` wrote.
-    spectrum : str
-        ``"longwave"`` or ``"shortwave"``.
-    batch : int
-        Columns in a batch.
-
-    Returns
-    -------
-    pandas.Series
-        By the name of the engine [1/s].
-    """
-    raise NotImplementedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,7 +47,7 @@ def columns(atmosphere: Atmosphere) -> Sequence[Axes]:
     for ax, (quantity, label, scale) in zip(panels, shown, strict=True):
         ax.plot(quantity.numpy().T, p.T, color=style.OURS, lw=0.6, alpha=0.35)
         ax.set(xlabel=label, xscale=scale)
-    _pressure(panels[0])
+    _pressure(panels[0], 0.08)
     return list(panels)
 
 
@@ -88,7 +88,8 @@ def errors(
             ax.axvline(own[spectrum], color=style.BASELINE, lw=1.3, label="RRTMGP's own (rms)")
         ax.set(xscale="log", xlabel=f"{_PANELS[spectrum]} [W/m²]")
         ax.set_yticks(rows, list(table.index))
-    style.legend_above(panels[0], 2)
+    figure = panels[0].figure
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return list(panels)
 
 
@@ -114,7 +115,7 @@ def profiles(shown: Mapping[str, pd.DataFrame]) -> Sequence[Axes]:
             ax.plot(rows["up"], rows["pressure"], color=colour, ls=":", label=f"{name}, up")
         ax.axvline(0, color=style.BASELINE, lw=0.8)
         ax.set_xlabel(f"{_PANELS[spectrum]} [W/m²]")
-    _pressure(panels[0])
+    _pressure(panels[0], 0.009)
     style.legend_above(panels[0], 2)
     return list(panels)
 
@@ -218,13 +219,13 @@ def speed(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def history(losses: Mapping[str, Sequence[Mapping[str, Any]]], ax: Axes | None = None) -> Axes:
-    """Draw how the loss on held-out columns fell in the training.
+def history(losses: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """Draw how the losses fell in the training, that of roots and then that of fluxes.
 
     Parameters
     ----------
-    losses : mapping of str to sequence of mapping
-        For each network, records with ``seconds`` and ``validation``.
+    losses : mapping of str to pandas.DataFrame
+        For each spectral range, of `restudy.gasoptics.experiments.Training.history`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
 
@@ -234,19 +235,21 @@ def history(losses: Mapping[str, Sequence[Mapping[str, Any]]], ax: Axes | None =
         The axes drawn on.
     """
     ax = style.axes(ax)
-    for (name, records), colour in zip(losses.items(), style.SERIES, strict=False):
-        seconds = [record["seconds"] for record in records]
-        ax.plot(seconds, [record["validation"] for record in records], color=colour, label=name)
-    ax.set(yscale="log", xlabel="seconds of training", ylabel="loss on held-out columns")
-    style.legend_above(ax)
+    for (spectrum, table), colour in zip(losses.items(), style.SERIES, strict=False):
+        name = _PANELS[spectrum]
+        ax.plot(table["steps"], table["roots"], color=colour, ls=":", label=f"{name}, roots")
+        later = table[table["fluxes"] > 0]
+        ax.plot(later["steps"], later["fluxes"], color=colour, label=f"{name}, fluxes")
+    ax.set(yscale="log", xlabel="steps", ylabel="loss [W²/m⁴]")
+    style.legend_above(ax, 2)
     return ax
 
 
-def _pressure(ax: Axes) -> None:
-    """Turn an axis of pressure upside down, with numbers as people say them."""
+def _pressure(ax: Axes, top: float) -> None:
+    """Turn an axis of pressure upside down, up to a pressure, with numbers as people say them."""
     ax.set(yscale="log", ylabel="pressure [hPa]")
     ax.set_yticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1000"])
-    ax.set_ylim(1100, 0.009)
+    ax.set_ylim(1100, top)
 
 
 def _short(table: pd.DataFrame) -> list[str]:
