@@ -131,8 +131,9 @@ class Event:
         if self.callbacks is None:
             raise self._again()
         self._value = value
-        ready: list[Event] = [self]
-        for event in ready:
+        event: Event = self
+        ready: list[Event] = []
+        while True:
             callbacks = event.callbacks
             event.callbacks = None
             if not callbacks and event.error is not None:
@@ -141,6 +142,9 @@ class Event:
                 expression = callback(event)
                 if expression is not None:
                     ready.append(expression)
+            if not ready:
+                return
+            event = ready.pop(0)
 
     def _again(self) -> QnetError:
         return QnetError(
@@ -231,8 +235,13 @@ class Expression(Event):
         """Take the callback back from the terms that have not fired."""
         count = self._count
         for term in self.terms:
-            if term.callbacks is not None:
-                term.callbacks.remove(count)
+            callbacks = term.callbacks
+            if callbacks is None:
+                continue
+            if len(callbacks) == 1:  # ours
+                callbacks.clear()
+            else:
+                callbacks.remove(count)
 
 
 def all_of(events: Iterable[Event]) -> Expression:

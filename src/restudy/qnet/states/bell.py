@@ -75,9 +75,9 @@ class BellPair:
 
     def takes(self, operation: Operator | Noise) -> bool:
         """Tell whether the operation stays within the formalism: Clifford, or Pauli noise."""
-        if isinstance(operation, Operator):
-            return operation.clifford is not None
-        return isinstance(operation, PauliChannel)
+        if isinstance(operation, PauliChannel):
+            return True
+        return isinstance(operation, Operator) and operation.clifford is not None
 
     def apply(self, operator: Operator, at: tuple[int, ...]) -> None:
         """Apply a Clifford operation."""
