@@ -6,6 +6,7 @@ that this executor shares no arithmetic with `restudy.qnet.batch.closed_form`.
 """
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from restudy.qnet.batch.chain import Chain, Deliveries, checked_attempts
 
 _LINK, _SWAP, _MESSAGE = 0, 1, 2
-_EMPTY = np.int64(0)  # typed: numba compiles a function once more for each literal number
+_EMPTY: Any = np.int64(0)  # typed: numba compiles a function once more for each literal number
 _NUMBER = 1 << 32  # unit of running numbers in a key; below it are three times a place, and a kind
 
 

@@ -168,7 +168,7 @@ class QuantumProcessor(QuantumMemory):
             else:
                 self._begin_block(steps)
         except StopIteration as end:
-            self._end()
+            self._program = None  # nothing is under way
             self._done.fire(end.value)
         except Exception as error:
             error.add_note(f"in a program on {self.name} at {self.sim.now} ns")

@@ -99,7 +99,8 @@ class Event:
         QnetError
             If it was triggered before.
         """
-        self._set(value)
+        if self._value is not PENDING:
+            raise self._again()
         self._call(value)
 
     def __and__(self, other: Event) -> Expression:

@@ -4,6 +4,7 @@ import gc
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ class Simulation:
         self._own = 0  # entries of `run` itself that were called
         self._run: object | None = None  # which call of `run` is at work
 
-    @property
+    @cached_property
     def rng(self) -> np.random.Generator:
         """The source of chance."""
         if self._rng is None:

@@ -8,13 +8,16 @@ Destabilizer i anticommutes with stabilizer i and commutes with every other row;
 nothing (Aaronson and Gottesman, quant-ph/0406196).
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 # Typed, because numba compiles a function once more for each literal number it is called with
-_DESTABILIZERS, _STABILIZERS = np.int64(0), np.int64(1)
+_DESTABILIZERS: Any = np.int64(0)
+_STABILIZERS: Any = np.int64(1)
 
 
 @njit(cache=True)
