@@ -128,24 +128,21 @@ class Event:
         self._value = value
 
     def _call(self, value: Any) -> None:
-        """Call the callbacks, then those of the expressions that they complete: no recursion."""
-        if self.callbacks is None:
+        """Call the callbacks, then those of the expressions that they complete."""
+        callbacks = self.callbacks
+        if callbacks is None:
             raise self._again()
         self._value = value
-        event: Event = self
-        ready: list[Event] = []
-        while True:
-            callbacks = event.callbacks
-            event.callbacks = None
-            if not callbacks and event.error is not None:
-                raise event.error
-            for callback in callbacks:  # type: ignore[union-attr]
-                expression = callback(event)
-                if expression is not None:
-                    ready.append(expression)
-            if not ready:
-                return
-            event = ready.pop(0)
+        self.callbacks = None
+        if not callbacks and self.error is not None:
+            raise self.error
+        ready: list[Expression] = []
+        for callback in callbacks:
+            expression = callback(self)
+            if expression is not None:
+                ready.append(expression)
+        for expression in ready:  # which grows: no recursion
+            expression._spread(ready)
 
     def _again(self) -> QnetError:
         return QnetError(
@@ -221,6 +218,18 @@ class Expression(Event):
             self._leave()
         return self
 
+    def _spread(self, ready: list[Expression]) -> None:
+        """Call the callbacks of the complete expression; add the expressions that they complete."""
+        callbacks = self.callbacks
+        assert callbacks is not None
+        self.callbacks = None
+        if not callbacks and self.error is not None:
+            raise self.error
+        for callback in callbacks:
+            expression = callback(self)
+            if expression is not None:
+                ready.append(expression)
+
     def _count_early(self) -> None:
         """Count the terms that had fired before the expression was made."""
         fired = self._fired
@@ -236,13 +245,8 @@ class Expression(Event):
         """Take the callback back from the terms that have not fired."""
         count = self._count
         for term in self.terms:
-            callbacks = term.callbacks
-            if callbacks is None:
-                continue
-            if len(callbacks) == 1:  # ours
-                callbacks.clear()
-            else:
-                callbacks.remove(count)
+            if term.callbacks is not None:
+                term.callbacks.remove(count)
 
 
 def all_of(events: Iterable[Event]) -> Expression:
