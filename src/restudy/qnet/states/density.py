@@ -70,7 +70,8 @@ class DensityState:
     def apply(self, operator: Operator, at: tuple[int, ...]) -> None:
         """Apply a unitary."""
         rows, columns, _ = _shifts(self.size, at)
-        kernels.conjugate_by(self.entries, operator.matrix, rows, columns)
+        kernels.contract(self.entries, operator.matrix, rows)
+        kernels.contract(self.entries, operator.conjugate, columns)
 
     def channel(self, channel: Noise, at: tuple[int, ...], *, rng: np.random.Generator) -> None:
         """Apply noise exactly; nothing is drawn."""

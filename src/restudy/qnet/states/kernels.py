@@ -34,15 +34,6 @@ def contract(amplitudes: np.ndarray, matrix: np.ndarray, shifts: np.ndarray) -> 
 
 
 @njit(cache=True)
-def conjugate_by(
-    amplitudes: np.ndarray, matrix: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> None:
-    """Make U rho U* of a density matrix in place."""
-    contract(amplitudes, matrix, rows)
-    contract(amplitudes, np.conj(matrix), columns)
-
-
-@njit(cache=True)
 def pauli_noise(
     entries: np.ndarray, n: int, shift: int, i: float, x: float, y: float, z: float
 ) -> None:
