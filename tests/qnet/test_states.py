@@ -190,6 +190,21 @@ def test_measurement_and_discard_move_the_last_qubit(at):
     np.testing.assert_allclose(exact.density((0, 1, 2)), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("formalism", [Formalism.KET, Formalism.DENSITY])
+def test_an_unlikely_outcome_leaves_a_normalised_state(formalism, at):
+    ket = np.zeros(4)
+    ket[[0, 3]] = np.sqrt([1 - 1e-12, 1e-12])  # of both qubits, 1 with a chance of 1e-12
+    state = KetState(ket) if formalism is Formalism.KET else DensityState(np.outer(ket, ket))
+
+    class Late:
+        def random(self):
+            return 1 - 1e-13
+
+    assert state.measure(at, rng=Late()) == 1
+    np.testing.assert_allclose(state.density((0,)), np.diag([0, 1]), rtol=0, atol=1e-12)
+
+
 def test_measurement_follows_borns_rule():
     state = KetState(np.array([np.sqrt(0.2), np.sqrt(0.8)]))
     rng = np.random.default_rng(0)

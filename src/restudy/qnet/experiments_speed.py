@@ -32,7 +32,6 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     """Return the CPU time of a call, s: the best of several turns, each of enough calls to tell."""
     call()  # compiles, and fills caches
     calls, best, spent = 1, inf, 0.0
-    gc.collect()
     gc.disable()
     try:
         while spent < _SPENT_S or best == inf:
@@ -137,7 +136,6 @@ def chain_seconds(nodes: int, formalism: Formalism, *, repeats: int = 4) -> floa
     for _ in range(repeats):
         sim = Simulation(rng=np.random.default_rng(1))
         chain = RepeaterChain(sim, ChainParameters(nodes), formalism=formalism)
-        gc.collect()
         gc.disable()
         start = time.process_time()
         sim.run(until=chain.done)

@@ -6,6 +6,7 @@ that this executor shares no arithmetic with `restudy.qnet.batch.closed_form`.
 """
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from restudy.qnet.batch.chain import Chain, Deliveries, checked_attempts
 
 _LINK, _SWAP, _MESSAGE = 0, 1, 2
+_EMPTY: Any = np.int64(0)  # typed: numba compiles a function once more for each literal number
 _NUMBER = 1 << 32  # unit of running numbers in a key; below it are three times a place, and a kind
 
 
@@ -141,7 +143,7 @@ def _runs(
     since = np.empty((links + 1, 2))  # when the left and the right qubit of a node were touched
     to_left = np.empty(links + 1, np.int64)  # pair of a node's left qubit
     for run in range(runs):
-        size = number = 0
+        size, number = _EMPTY, 0
         for link in range(links):
             t = attempts[run, link] * attempt[link]
             number += _NUMBER
@@ -153,7 +155,8 @@ def _runs(
             code = key[0] & (_NUMBER - 1)
             kind, at = code % 3, code // 3
             if kind == _LINK:
-                w[at] = fresh[at]
+                for k in range(4):
+                    w[at, k] = fresh[at, k]
                 right_node[at] = at + 1
                 to_left[at + 1] = at
                 since[at, 1] = since[at + 1, 0] = now
@@ -176,5 +179,7 @@ def _runs(
             _replace(time, key, size, time[size], key[size])
         _wait(w[0], now - since[0, 1], depolar, dephase)
         _wait(w[0], now - since[links, 0], depolar, dephase)
-        duration[run], delivered[run] = now, w[0]
+        duration[run] = now
+        for k in range(4):
+            delivered[run, k] = w[0, k]
     return duration, delivered

@@ -94,7 +94,9 @@ def replay(maps: NVMaps, nodes: int, streams: np.ndarray) -> ChainRuns:
     found = ChainRuns(np.empty(runs), np.empty(runs), np.empty(runs, np.int64))
     world: np.record = np.zeros(1, np.dtype((np.record, WORLD)))[0]
     world["nodes"] = nodes
-    failed = _runs(maps.record, streams, world, found.fidelity, found.duration_ns, found.links)
+    failed = _runs(
+        maps.record, HADAMARD.copy(), streams, world, found.fidelity, found.duration_ns, found.links
+    )
     if failed:
         run, why = divmod(failed, 4)
         what = "a node ran out of carbon spins" if why == _OVERFLOW else "all nodes wait"
@@ -105,6 +107,7 @@ def replay(maps: NVMaps, nodes: int, streams: np.ndarray) -> ChainRuns:
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _runs(
     maps: np.record,
+    hadamard: np.ndarray,
     streams: np.ndarray,
     w: np.record,
     fidelity: np.ndarray,
@@ -153,7 +156,7 @@ def _runs(
             spin = 0 if w.slot[last, side] == 0 else 1
             idle(w.pair[last], side, now - w.touched[last, side], maps.rates[spin])
             if spin == 1:
-                act(w.pair[last], side, HADAMARD)
+                act(w.pair[last], side, hadamard)
         fidelity[run] = corrected_fidelity(w.pair[last], w.frame[last, 0] ^ w.frame[last, 1])
         duration[run] = now
         links[run] = w.links

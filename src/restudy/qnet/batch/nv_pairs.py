@@ -5,12 +5,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
 
 from restudy.qnet.batch.nv_maps import SIGNS, TARGET
 from restudy.qnet.batch.streams import uniform
+
+# Typed, because numba compiles a function once more for each literal number it is called with
+LEFT: Any = np.int64(0)
+RIGHT: Any = np.int64(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,18 @@ class ChainRuns:
     def rate_hz(self) -> float:
         """Pairs a second: one over the mean duration."""
         return 1e9 / float(self.duration_ns.mean())
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def put(pair: np.ndarray, matrix: np.ndarray, weight: float) -> None:
+    """Fill in a pair: a matrix divided by its weight.
+
+    An assignment of arrays would do, but numba then compiles what words an error about shapes:
+    strings, six seconds.
+    """
+    for i in range(4):
+        for j in range(4):
+            pair[i, j] = matrix[i, j] / weight
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -13,11 +13,14 @@ import numpy as np
 from restudy.qnet.arguments import whole
 from restudy.qnet.batch.nv_maps import NVMaps
 from restudy.qnet.batch.nv_pairs import (
+    LEFT,
+    RIGHT,
     ChainRuns,
     act,
     corrected_fidelity,
     dephase,
     idle,
+    put,
     swap_pairs,
 )
 from restudy.qnet.batch.streams import geometric, new_streams, uniform
@@ -86,16 +89,16 @@ def _runs(
         for link in range(links):
             attempts[link] = geometric(uniform(streams, run, link), maps.p_success)
             minus = 0 if uniform(streams, run, link) < 0.5 else 1
-            pairs[link] = maps.heralded[minus]
+            put(pairs[link], maps.heralded[minus], 1.0)
             correction ^= 3 * minus
         end = _schedule(maps, nodes, attempts, heralded, stored, swapped)
-        idle(pairs[0], 0, end - heralded[0], maps.rates[0])
-        idle(pairs[-1], 1, end - heralded[-1], maps.rates[0])
+        idle(pairs[0], LEFT, end - heralded[0], maps.rates[0])
+        idle(pairs[-1], RIGHT, end - heralded[-1], maps.rates[0])
         for node in range(1, nodes - 1):
             odd = node % 2  # counted from 0: it asks, left first
             pair = pairs[node - odd]
             idle(pair, odd, stored[node] - heralded[node - odd], maps.rates[0])
-            act(pair, odd, maps.store)
+            act(pair, odd, maps.store[:])
             idle(pair, odd, swapped[node] - stored[node] - maps.store_ns, maps.rates[1])
             dephase(pair, odd, maps.kept ** attempts[node - 1 + odd])
         correction ^= _swap_all(maps, nodes, pairs, swapped, streams, run)

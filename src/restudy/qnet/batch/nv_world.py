@@ -5,7 +5,17 @@ from typing import Any, Final
 import numba
 import numpy as np
 
-from restudy.qnet.batch.nv_pairs import act, dephase, distill_pairs, idle, outcome, swap_pairs
+from restudy.qnet.batch.nv_pairs import (
+    LEFT,
+    RIGHT,
+    act,
+    dephase,
+    distill_pairs,
+    idle,
+    outcome,
+    put,
+    swap_pairs,
+)
 from restudy.qnet.batch.streams import uniform
 
 MOST_NODES: Final = 33
@@ -18,8 +28,6 @@ REQUEST: Any = np.int64(0)  # kinds of event
 DONE: Any = np.int64(1)
 FREE: Any = np.int64(2)
 TOLD: Any = np.int64(3)
-LEFT: Any = np.int64(0)
-RIGHT: Any = np.int64(1)
 ELECTRON: Any = np.int64(0)
 NOBODY: Any = np.int64(-1)
 
@@ -83,7 +91,8 @@ def next_event(w: np.record) -> tuple[float, int, int, int, int]:
     kind, node, other, what = w.event[best, 1], w.event[best, 2], w.event[best, 3], w.event[best, 4]
     w.events -= 1
     w.time[best] = w.time[w.events]
-    w.event[best] = w.event[w.events]
+    for entry in range(5):
+        w.event[best, entry] = w.event[w.events, entry]
     return now, kind, node, other, what
 
 
@@ -121,10 +130,10 @@ def move(w: np.record, maps: np.record, node: int, source: int, target: int, now
     pair, side = w.holds[node, source] // 2, w.holds[node, source] % 2
     wait(w, maps, pair, side, now)
     if source == 0:
-        act(w.pair[pair], side, maps.store)
+        act(w.pair[pair], side, maps.store[:])
         now += maps.store_ns
     else:
-        act(w.pair[pair], side, maps.retrieve)
+        act(w.pair[pair], side, maps.retrieve[:])
         now += maps.retrieve_ns
     w.touched[pair, side] = now
     w.slot[pair, side] = target
@@ -145,7 +154,7 @@ def make_pair(
         new += 1
     left = min(node, other)
     minus = 0 if uniform(streams, run, left) < 0.5 else 1
-    w.pair[new] = maps.heralded[minus]
+    put(w.pair[new], maps.heralded[minus], 1.0)
     w.births += 1
     w.links += 1
     w.born[new] = w.births
@@ -243,7 +252,7 @@ def distil(
     if first != second or (neighbours and first == 1):
         drop(w, kept)
         return
-    w.pair[kept] = found[first, second] / chance[first, second]
+    put(w.pair[kept], found[first, second], chance[first, second])
     flipped = w.frame[kept, 0] ^ w.frame[kept, 1]
     w.frame[kept, 0] = 0
     w.frame[kept, 1] = 2 if 0 < flipped < 3 else 0

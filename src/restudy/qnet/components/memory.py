@@ -106,7 +106,8 @@ class MemoryPosition:
         if self.busy:
             discard(qubit, rng=self.sim.rng)
             return
-        self.discard()
+        if self.qubit is not None:
+            self.discard()
         self.qubit = qubit
         self.since = self.sim.now
         if self._filled is not None:

@@ -46,7 +46,7 @@ class Port:
         self._handler = handler
         self._peer: Port | None = None
         self._queue: deque[Any] | None = None
-        self._waiting: deque[Event] | None = None
+        self._waiting: list[Event] | None = None
 
     def connect(self, other: Port) -> None:
         """Connect two ports, both ways.
@@ -139,17 +139,23 @@ class Port:
         if self._handler is not None:
             self._handler(message)
             return
+        waiting = self._waiting
+        while waiting and not self._queue:
+            event = waiting.pop(0)
+            if event.callbacks:
+                event.fire(message)
+                return
         if self._queue is None:
             self._queue = deque()
         self._queue.append(message)
-        if self._waiting:
+        if waiting:
             self._hand_over()
 
     def _hand_over(self) -> None:
         """Give messages to the events that are still waited for."""
         queue, waiting = self._queue, self._waiting
         while queue and waiting:
-            event = waiting.popleft()
+            event = waiting.pop(0)
             if event.callbacks:
                 event.fire(queue.popleft())
 
@@ -157,9 +163,9 @@ class Port:
         """Put an event in line; drop those in front that nobody waits for any more."""
         waiting = self._waiting
         if waiting is None:
-            waiting = self._waiting = deque()
+            waiting = self._waiting = []
         while waiting and not waiting[0].callbacks:
-            waiting.popleft()
+            del waiting[0]
         waiting.append(event)
         if self._queue:
             self.sim.schedule(self._hand_over)

@@ -168,7 +168,7 @@ class QuantumProcessor(QuantumMemory):
             else:
                 self._begin_block(steps)
         except StopIteration as end:
-            self._end()
+            self._program = None  # nothing is under way
             self._done.fire(end.value)
         except Exception as error:
             error.add_note(f"in a program on {self.name} at {self.sim.now} ns")
@@ -230,17 +230,19 @@ class QuantumProcessor(QuantumMemory):
         where = self._where
         if where is None:
             return step.at
-        if not all(0 <= k < len(where) for k in step.at):
-            raise QnetError(
-                f"a program on {self.name} asks for {step.at} at {self.sim.now} ns and got the "
-                f"positions {tuple(where)}: give one for each number of the program."
-            )
+        size = len(where)
+        for k in step.at:
+            if not 0 <= k < size:
+                raise QnetError(
+                    f"a program on {self.name} asks for {step.at} at {self.sim.now} ns and got the "
+                    f"positions {tuple(where)}: give one for each number of the program."
+                )
         return tuple([where[k] for k in step.at])
 
     def _physical(self, instruction: Instruction, at: tuple[int, ...]) -> PhysicalInstruction:
         found = None
         for physical in self.instructions:
-            if physical.instruction == instruction:
+            if physical.instruction is instruction or physical.instruction == instruction:
                 if physical.allows(at):
                     return physical
                 found = physical

@@ -99,7 +99,8 @@ class Event:
         QnetError
             If it was triggered before.
         """
-        self._set(value)
+        if self._value is not PENDING:
+            raise self._again()
         self._call(value)
 
     def __and__(self, other: Event) -> Expression:
@@ -127,20 +128,21 @@ class Event:
         self._value = value
 
     def _call(self, value: Any) -> None:
-        """Call the callbacks, then those of the expressions that they complete: no recursion."""
-        if self.callbacks is None:
+        """Call the callbacks, then those of the expressions that they complete."""
+        callbacks = self.callbacks
+        if callbacks is None:
             raise self._again()
         self._value = value
-        ready: list[Event] = [self]
-        for event in ready:
-            callbacks = event.callbacks
-            event.callbacks = None
-            if not callbacks and event.error is not None:
-                raise event.error
-            for callback in callbacks:  # type: ignore[union-attr]
-                expression = callback(event)
-                if expression is not None:
-                    ready.append(expression)
+        self.callbacks = None
+        if not callbacks and self.error is not None:
+            raise self.error
+        ready: list[Expression] = []
+        for callback in callbacks:
+            expression = callback(self)
+            if expression is not None:
+                ready.append(expression)
+        for expression in ready:  # which grows: no recursion
+            expression._spread(ready)
 
     def _again(self) -> QnetError:
         return QnetError(
@@ -215,6 +217,18 @@ class Expression(Event):
         if len(fired) < len(self.terms):
             self._leave()
         return self
+
+    def _spread(self, ready: list[Expression]) -> None:
+        """Call the callbacks of the complete expression; add the expressions that they complete."""
+        callbacks = self.callbacks
+        assert callbacks is not None
+        self.callbacks = None
+        if not callbacks and self.error is not None:
+            raise self.error
+        for callback in callbacks:
+            expression = callback(self)
+            if expression is not None:
+                ready.append(expression)
 
     def _count_early(self) -> None:
         """Count the terms that had fired before the expression was made."""

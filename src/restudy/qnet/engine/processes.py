@@ -55,8 +55,9 @@ class Process(Event):
         self._generator = generator
         self._send = generator.send
         self._wake: Callable[[Event], None] | None = self._resume
-        self._target = sim.timeout(0.0)  # what it waits for: first, its turn
-        self._wait(self._target)
+        turn = Event(sim)
+        turn.callbacks = turn._value = None
+        self._wait(turn)
 
     def stop(self) -> None:
         """End the process where it waits (its ``finally`` blocks run); those who wait for it fail.

@@ -75,9 +75,9 @@ class BellPair:
 
     def takes(self, operation: Operator | Noise) -> bool:
         """Tell whether the operation stays within the formalism: Clifford, or Pauli noise."""
-        if isinstance(operation, Operator):
-            return operation.clifford is not None
-        return isinstance(operation, PauliChannel)
+        if isinstance(operation, PauliChannel):
+            return True
+        return isinstance(operation, Operator) and operation.clifford is not None
 
     def apply(self, operator: Operator, at: tuple[int, ...]) -> None:
         """Apply a Clifford operation."""
@@ -104,11 +104,11 @@ class BellPair:
         means = self.means
         if len(at) == 1:
             shift = 2 * (self.size - 1 - at[0])
-            for p in means:
-                means[p] *= scales[p >> shift & 3]
+            for p, mean in means.items():
+                means[p] = mean * scales[p >> shift & 3]
         else:
-            for p in means:
-                means[p] *= scales[_picked(p, at)]
+            for p, mean in means.items():
+                means[p] = mean * scales[_picked(p, at)]
 
     def measure(self, at: int, *, rng: np.random.Generator) -> int:
         """Measure Z and remove the qubit; the last qubit takes its position."""

@@ -204,10 +204,12 @@ Noise: TypeAlias = Channel | PauliChannel | Relaxation
 
 
 def superoperator(kraus: np.ndarray) -> np.ndarray:
-    """Return the sum of K (x) conj(K) over Kraus operators (m, d, d), shape (d * d, d * d)."""
+    """Return the sum of K (x) conj(K) over Kraus operators (m, d, d), (d * d, d * d) read-only."""
     size = kraus.shape[1] ** 2
     both = np.einsum("mij,mkl->ikjl", kraus, kraus.conj())
-    return np.ascontiguousarray(both.reshape(size, size))
+    matrix = np.ascontiguousarray(both.reshape(size, size))
+    matrix.flags.writeable = False
+    return matrix
 
 
 def drawn(probabilities: Sequence[float], rng: np.random.Generator) -> int:

@@ -70,7 +70,8 @@ class DensityState:
     def apply(self, operator: Operator, at: tuple[int, ...]) -> None:
         """Apply a unitary."""
         rows, columns, _ = _shifts(self.size, at)
-        kernels.conjugate_by(self.entries, operator.matrix, rows, columns)
+        kernels.contract(self.entries, operator.matrix, rows)
+        kernels.contract(self.entries, operator.conjugate, columns)
 
     def channel(self, channel: Noise, at: tuple[int, ...], *, rng: np.random.Generator) -> None:
         """Apply noise exactly; nothing is drawn."""
@@ -85,10 +86,12 @@ class DensityState:
     def measure(self, at: int, *, rng: np.random.Generator) -> int:
         """Measure Z and remove the qubit; the last qubit takes its position."""
         n = self.size
-        zero = kernels.zero_weight(self.entries, n, n - 1 - at)
-        outcome = int(rng.random() >= zero)
+        weight = kernels.weight_of(self.entries, n, n - 1 - at, 0)
+        outcome = int(rng.random() >= weight)
+        if outcome:  # not 1 - weight, which rounds a small one away
+            weight = kernels.weight_of(self.entries, n, n - 1 - at, 1)
         entries = kernels.gather(self.entries, *_without(n, at, outcome))
-        entries /= zero if outcome == 0 else 1 - zero
+        entries /= weight
         self.entries = entries
         self.size = n - 1
         return outcome

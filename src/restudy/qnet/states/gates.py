@@ -65,6 +65,13 @@ give a unitary matrix.
         return conjugation(self.matrix)
 
     @cached_property
+    def conjugate(self) -> np.ndarray:
+        """Its matrix with complex conjugate entries, read-only."""
+        conjugate = self.matrix.conj()
+        conjugate.flags.writeable = False
+        return conjugate
+
+    @cached_property
     def inverse(self) -> "Operator":
         """Its inverse."""
         return Operator(f"{self.name}^-1", self.matrix.conj().T)

@@ -34,15 +34,6 @@ def contract(amplitudes: np.ndarray, matrix: np.ndarray, shifts: np.ndarray) -> 
 
 
 @njit(cache=True)
-def conjugate_by(
-    amplitudes: np.ndarray, matrix: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> None:
-    """Make U rho U* of a density matrix in place."""
-    contract(amplitudes, matrix, rows)
-    contract(amplitudes, np.conj(matrix), columns)
-
-
-@njit(cache=True)
 def pauli_noise(
     entries: np.ndarray, n: int, shift: int, i: float, x: float, y: float, z: float
 ) -> None:
@@ -104,22 +95,22 @@ def gather(amplitudes: np.ndarray, shifts: np.ndarray, offset: int) -> np.ndarra
 
 
 @njit(cache=True)
-def zero_weight(entries: np.ndarray, n: int, shift: int) -> float:
-    """Sum the diagonal of a density matrix where the bit `shift` is zero."""
+def weight_of(entries: np.ndarray, n: int, shift: int, bit: int) -> float:
+    """Sum the diagonal of a density matrix where the bit `shift` is `bit`."""
     total = 0.0
     for i in range(1 << n):
-        if not i >> shift & 1:
+        if i >> shift & 1 == bit:
             total += entries[i << n | i].real
     return total
 
 
 @njit(cache=True)
-def zero_norm(amplitudes: np.ndarray, shift: int) -> float:
-    """Sum the squared moduli of what has a zero at the bit `shift`."""
+def norm_of(amplitudes: np.ndarray, shift: int, bit: int) -> float:
+    """Sum the squared moduli of what has `bit` at the bit `shift`."""
     total = 0.0
     low = (1 << shift) - 1
     for i in range(len(amplitudes) >> 1):
-        a = amplitudes[(i & ~low) << 1 | i & low]
+        a = amplitudes[(i & ~low) << 1 | bit << shift | i & low]
         total += a.real * a.real + a.imag * a.imag
     return total
 

@@ -70,9 +70,11 @@ class KetState:
     def measure(self, at: int, *, rng: np.random.Generator) -> int:
         """Measure Z and remove the qubit; the last qubit takes its position."""
         shift = self.size - 1 - at
-        zero = kernels.zero_norm(self.amplitudes, shift)
-        outcome = int(rng.random() >= zero)
-        scale = 1 / np.sqrt(zero if outcome == 0 else 1 - zero)
+        weight = kernels.norm_of(self.amplitudes, shift, 0)
+        outcome = int(rng.random() >= weight)
+        if outcome:  # not 1 - weight, which rounds a small one away
+            weight = kernels.norm_of(self.amplitudes, shift, 1)
+        scale = 1 / np.sqrt(weight)
         self.amplitudes = kernels.collapse(self.amplitudes, shift, outcome, scale)
         self.size -= 1
         return outcome

@@ -353,12 +353,14 @@ def _together(qubits: tuple[Qubit, ...], expected: int, name: str) -> tuple[Stat
         raise QnetError(
             f"{name} acts on {expected} qubits and {len(qubits)} were given; give {expected}."
         )
-    state = _state(qubits[0])
-    if expected > 1:
-        _distinct(qubits)
-        for qubit in qubits[1:]:
-            if qubit.state is not state:
-                state = _merge(state, _state(qubit))
+    first = qubits[0]
+    state = first.state or _state(first)
+    if expected == 1:
+        return state, (first.at,)
+    _distinct(qubits)
+    for qubit in qubits[1:]:
+        if qubit.state is not state:
+            state = _merge(state, _state(qubit))
     return state, tuple([q.at for q in qubits])
 
 

@@ -19,6 +19,8 @@ class Formalism(enum.Enum):
     GRAPH = "graph state"
     BELL = "Bell-diagonal pair"
 
+    __hash__ = object.__hash__  # each is one object; that of Enum hashes its name each time
+
 
 class State(Protocol):
     """The state of `size` qubits, at positions 0 to size - 1; changed in place.

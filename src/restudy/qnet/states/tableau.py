@@ -8,11 +8,16 @@ Destabilizer i anticommutes with stabilizer i and commutes with every other row;
 nothing (Aaronson and Gottesman, quant-ph/0406196).
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+# Typed, because numba compiles a function once more for each literal number it is called with
+_DESTABILIZERS: Any = np.int64(0)
+_STABILIZERS: Any = np.int64(1)
 
 
 @njit(cache=True)
@@ -104,13 +109,13 @@ def measure(tableau: np.ndarray, n: int, a: int, u: float) -> np.int64:
         outcome = np.uint64(u >= 0.5)
         _clear(stabilizers, pivot)
         _clear(destabilizers, pivot)
-        _multiply(tableau, n, 1, stabilizers, 1, pivot)
-        _multiply(tableau, n, 0, destabilizers, 1, pivot)
+        _multiply(tableau, n, _STABILIZERS, stabilizers, _STABILIZERS, pivot)
+        _multiply(tableau, n, _DESTABILIZERS, destabilizers, _STABILIZERS, pivot)
     else:
         outcome = _phase(tableau, n, destabilizers) >> _ONE
         pivot = _first(destabilizers)
         _clear(destabilizers, pivot)
-        _multiply(tableau, n, 0, destabilizers, 0, pivot)
+        _multiply(tableau, n, _DESTABILIZERS, destabilizers, _DESTABILIZERS, pivot)
     _remove(tableau, n, pivot, a, outcome)
     return np.int64(outcome)
 
@@ -207,8 +212,9 @@ def _remove(tableau: np.ndarray, n: int, pivot: int, a: int, outcome: np.uint64)
             part = tableau[plane, w]
             if outcome:  # rows with a Z at a are multiplied by that one
                 part[0, 0] ^= part[a + 1, 1]
-            part[a + 1] = part[n]
-            part[n] = 0
+            for half in range(2):
+                part[a + 1, half] = part[n, half]
+                part[n, half] = 0
         source, target = tableau[plane, last >> 6], tableau[plane, pivot >> 6]
         for q in range(n):
             for half in range(2):
@@ -257,7 +263,7 @@ def eliminate(tableau: np.ndarray, n: int) -> np.ndarray:
             continue
         pivots[a] = True
         _clear(rows, found)
-        _multiply(tableau, n, 1, rows, 1, found)
+        _multiply(tableau, n, _STABILIZERS, rows, _STABILIZERS, found)
         _exchange(tableau, n, found, rank)
         rank += 1
         if rank == n:
