@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from html import escape
 from typing import Final, Self
 
 import pandas as pd
 
 from restudy import data
+from restudy.answers import Missing
 from restudy.gasoptics import datasets
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators.network import Network
+from restudy.gasoptics.emulators.network import LongwaveNetwork, Network, ShortwaveNetwork
 from restudy.gasoptics.emulators.paper_networks import LONGWAVE, SHORTWAVE, SIZES, with_surface_of
 from restudy.gasoptics.emulators.training import Trained, preset, train
 from restudy.gasoptics.emulators.weights import shipped_network
@@ -86,6 +88,33 @@ class Training:
         }
 
 
+def datasets_at_hand() -> tuple[str, ...]:
+    """Return the registered datasets of the chapter that are at hand, for its claims."""
+    named = [f"rrtmgp-{table}" for table in datasets.TABLES]
+    named += [datasets.ATMOSPHERES, datasets.PAPER_COLUMNS, *datasets.LES.values()]
+    for pairs in (datasets.REFERENCE, datasets.LINE_BY_LINE, datasets.UKKONEN):
+        named += [name for pair in pairs.values() for name in pair]
+    named += [f"veerman-networks-{size}" for size in SIZES]
+    return tuple(name for name in dict.fromkeys(named) if data.available(name))
+
+
+def banner(air: datasets.Columns) -> str:
+    """Say on which columns the chapter runs, as HTML; of our own, what is lacking."""
+    said = f"Columns: {escape(air.title)}."
+    if not air.dataset:
+        said += (
+            " RFMIP's atmospheres are not at hand, so claims on them are not measured here: run "
+            f"<code>restudy fetch {datasets.ATMOSPHERES}</code>, or name a mirror in "
+            "<code>RESTUDY_MIRROR</code>."
+        )
+    return f"<p><strong>{said}</strong></p>"
+
+
+def values(found: Mapping[str, float] | Missing) -> Mapping[str, float]:
+    """Return what was found for claims; nothing where the question has no answer."""
+    return {} if isinstance(found, Missing) else found
+
+
 def training(
     setup: Setup, *, seed: int, device: str = "cpu", executor: Executor | None = None
 ) -> Training:
@@ -142,14 +171,19 @@ def contenders(spectrum: str, found: Training, setup: Setup) -> list[Contender]:
     list of Contender
         The authors' and Ukkonen's where their files are at hand, then ours.
     """
-    just = found.trained[spectrum].network
+    mine = {OURS: ours(spectrum, found, setup)}
     if setup.recipe == "quick":
-        ours = {OURS: shipped_network(FULL[spectrum]), "ours, quick training": just}
-    else:
-        ours = {OURS: just}
-    ours[ALL_GASES] = shipped_network(f"{FULL[spectrum]}-all-gases")
-    entries = [Contender(name, "ours", n.optics, multiply_adds(n)) for name, n in ours.items()]
+        mine["ours, quick training"] = found.trained[spectrum].network
+    mine[ALL_GASES] = shipped_network(f"{FULL[spectrum]}-all-gases")
+    entries = [Contender(name, "ours", n.optics, multiply_adds(n)) for name, n in mine.items()]
     return authors(spectrum) + ukkonen(spectrum) + entries
+
+
+def ours(spectrum: str, found: Training, setup: Setup) -> LongwaveNetwork | ShortwaveNetwork:
+    """Return our network of water and ozone: of the package, or after a full training, of it."""
+    if setup.recipe == "quick":
+        return shipped_network(FULL[spectrum])
+    return found.trained[spectrum].network
 
 
 def authors(spectrum: str) -> list[Contender]:
@@ -163,12 +197,13 @@ def authors(spectrum: str) -> list[Contender]:
         dataset = f"veerman-networks-{size}"
         if data.available(dataset):
             if spectrum == "longwave":
-                network = datasets.paper_longwave(size)
-                optics = _with_exact_ground(network.optics)
+                long = datasets.paper_longwave(size)
+                optics, cost = _with_exact_ground(long.optics), long.multiply_adds
+                found.append(Contender(size, "authors", optics, cost, (dataset,)))
             else:
-                network = datasets.paper_shortwave(size)
-                optics = network.optics
-            found.append(Contender(size, "authors", optics, network.multiply_adds, (dataset,)))
+                short = datasets.paper_shortwave(size)
+                cost = short.multiply_adds
+                found.append(Contender(size, "authors", short.optics, cost, (dataset,)))
     return found
 
 
@@ -214,3 +249,66 @@ def authors_multiply_adds(spectrum: str, size: str = "64-64") -> int:
         widths = (quantity.inputs(ozone=True), *SIZES[size], quantity.parts * g)
         total += sum(a * b for a, b in itertools.pairwise(widths))
     return total
+
+
+def shown(errors: pd.DataFrame) -> list[str]:
+    """Return the networks that detailed figures show: the authors' 64-64 if at hand, and ours."""
+    return [name for name in ("64-64", OURS) if name in errors.index]
+
+
+def error_table(errors: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put the errors of both spectral ranges into one table for reading."""
+    names = {
+        "multiply_adds": "multiply-adds",
+        "up_rmse": "up, rms [W/m²]",
+        "up_max": "up, largest",
+        "down_rmse": "down, rms [W/m²]",
+        "down_max": "down, largest",
+        "troposphere": "troposphere [K/day]",
+        "stratosphere": "stratosphere [K/day]",
+    }
+    both = {
+        spectrum: table[list(names)].rename(columns=names) for spectrum, table in errors.items()
+    }
+    return pd.concat(both).round(4)
+
+
+def own_errors(own: Mapping[str, pd.DataFrame | Missing]) -> dict[str, float]:
+    """Return RRTMGP's own error of the downwelling flux, where it is known [W/m2]."""
+    return {
+        spectrum: float(table["down"].to_numpy()[0])
+        for spectrum, table in own.items()
+        if not isinstance(table, Missing)
+    }
+
+
+def side_by_side(own: Mapping[str, pd.DataFrame | Missing]) -> pd.DataFrame | Missing:
+    """Put RRTMGP's own errors of both spectral ranges into one table, or say why there is none."""
+    tables = []
+    for table in own.values():
+        if isinstance(table, Missing):
+            return table
+        tables.append(table)
+    whole = pd.concat(tables).rename(columns=lambda name: f"{name}, rms [W/m²]")
+    return whole.round(3)
+
+
+def cost_findings(errors: Mapping[str, pd.DataFrame]) -> dict[str, float]:
+    """Give the cost of our networks over that of the authors' 64-64, for the claims on it."""
+    return {
+        f"ours-{spectrum}-cost": float(
+            table["multiply_adds"].to_dict()[OURS] / authors_multiply_adds(spectrum)
+        )
+        for spectrum, table in errors.items()
+    }
+
+
+def mean_findings(errors: Mapping[str, pd.DataFrame]) -> dict[str, float]:
+    """Give the largest mean error of a level of the authors' networks with hidden layers."""
+    found = [
+        float(mean)
+        for table in errors.values()
+        for name, group, mean in zip(table.index, table["group"], table["mean"], strict=True)
+        if group == "authors" and name != "linear"
+    ]
+    return {"paper-average": max(found)} if found else {}

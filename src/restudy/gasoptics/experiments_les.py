@@ -106,10 +106,27 @@ def tuned(
     return pd.DataFrame(rows)
 
 
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """Give `tuned` for reading, or say what is lacking."""
+    if found.empty:
+        lacking = "the envelopes of the simulations or the authors' networks are not at hand"
+        return pd.DataFrame({"not answered": [lacking]})
+    names = {
+        "multiply_adds": "multiply-adds",
+        "up_rmse": "up, rms [W/m²]",
+        "down_rmse": "down, rms [W/m²]",
+        "troposphere": "troposphere [K/day]",
+    }
+    rows = found.set_index(["simulation", "network"])
+    return rows[list(names)].rename(columns=names).round(4)
+
+
 def findings(table: pd.DataFrame) -> dict[str, float]:
     """Give what the claims on tuned networks ask for, from `tuned`."""
-    found = {}
+    found: dict[str, float] = {}
+    if table.empty:
+        return found
     for simulation, rows in table.groupby("simulation"):
-        error = rows.set_index("network")["down_rmse"]
+        error = rows.set_index("network")["down_rmse"].to_dict()
         found[f"les-{simulation}"] = float(error[f"{SIZE}, tuned"] / error["64-64"])
     return found

@@ -190,7 +190,8 @@ def line_by_line_error(real: Rfmip, fluxes: Fluxes, spectrum: str) -> dict[str, 
 
 def line_by_line_findings(errors: pd.DataFrame, spectrum: str) -> dict[str, float]:
     """Give what the claims on line-by-line fluxes ask for, from `line_by_line`."""
-    full, half = errors.loc[FULL[spectrum]], errors.loc[HALF[spectrum]]
+    rows = errors.to_dict("index")
+    full, half = rows[FULL[spectrum]], rows[HALF[spectrum]]
     found = {
         f"lbl-{spectrum}-down": full["down"],
         f"lbl-{spectrum}-up": full["up"],
@@ -247,6 +248,6 @@ def forcings(real: Rfmip, fluxes: Mapping[str, Fluxes], level: int = 0) -> pd.Da
 def forcing_findings(table: pd.DataFrame, column: str, name: str) -> dict[str, float]:
     """Give what the claims on forcing ask for: of one column of `forcings`, under a short name."""
     return {
-        f"forcing-{claim}-{name}": float(table[column].iloc[experiment - 1])
+        f"forcing-{claim}-{name}": float(table[column].to_numpy()[experiment - 1])
         for claim, experiment in FORCINGS.items()
     }

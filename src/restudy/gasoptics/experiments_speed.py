@@ -94,16 +94,15 @@ def findings(table: pd.DataFrame, spectrum: str) -> dict[str, float]:
     dict of str to float
         Claim and ratio; of the authors' networks, as their authors ran them, by BLAS.
     """
-    half = table.loc[f"ours {HALF[spectrum]}, compiled"]
+    rows = table.to_dict("index")
+    half, full = (rows[f"ours {of[spectrum]}, compiled"] for of in (HALF, FULL))
     found = {
         f"speed-tables-{spectrum}": half["over float32 tables"],
         f"speed-fortran-{spectrum}": half["over Fortran, carried over"],
-        f"speed-tables-full-{spectrum}": table.loc[
-            f"ours {FULL[spectrum]}, compiled", "over float32 tables"
-        ],
+        f"speed-tables-full-{spectrum}": full["over float32 tables"],
     }
     for size in SIZES:
         if size != "linear":
-            row = table.loc[f"paper {size}, addmm"]
+            row = rows[f"paper {size}, addmm"]
             found[f"paper-speed-{spectrum}-{size}"] = row["over Fortran, carried over"]
     return {claim: float(value) for claim, value in found.items()}
