@@ -24,7 +24,7 @@ RECIPE = Recipe(
     design=DESIGN,
     other_gases=False,
     sets=2,
-    stages=(Stage(60, 2e-2, 6, fluxes=False), Stage(40, 1e-3, 6, fluxes=True)),
+    stages=(Stage(150, 2e-2, 6, fluxes=False), Stage(50, 1e-3, 6, fluxes=True)),
     base="standard",
 )
 
