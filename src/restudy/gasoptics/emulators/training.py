@@ -242,11 +242,13 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     if (table, other_gases) not in _FULL:
         known = ", ".join(dict.fromkeys(known for known, _ in _FULL))
         raise GasOpticsError(f"no k-distribution {table!r}; use {known}.")
-    widths, sets, steps = _FULL[table, other_gases]
+    widths, experts, sets, steps = _FULL[table, other_gases]
     wider, more, longer = _PRESETS[name]
     hidden, first, second = (wider * width for width in widths)
     return Recipe(
-        design=design_for(table, (hidden,), (first, second), other_gases=other_gases),
+        design=design_for(
+            table, (hidden,), (first, second), other_gases=other_gases, experts=experts
+        ),
         other_gases=other_gases,
         sets=round(more * sets),
         stages=(
@@ -258,16 +260,16 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
 
 # What a preset multiplies: widths, sets of columns, steps.
 _PRESETS = {"quick": (1, 0.1, 0.1), "full": (1, 1.0, 1.0), "paper": (2, 5.0, 8.0)}
-# The first hidden layer and both blocks of the second; sets; steps of both stages.
-_FULL: dict[tuple[str, bool], tuple[tuple[int, int, int], int, tuple[int, int]]] = {
-    ("lw-g256", False): ((64, 48, 32), 40, (4000, 3000)),
-    ("lw-g256", True): ((128, 64, 32), 40, (5000, 4000)),
-    ("lw-g128", False): ((96, 48, 32), 24, (4000, 3000)),
-    ("lw-g128", True): ((128, 48, 32), 40, (5000, 4000)),
-    ("sw-g224", False): ((128, 64, 8), 40, (4000, 3000)),
-    ("sw-g224", True): ((128, 64, 8), 24, (4000, 3000)),
-    ("sw-g112", False): ((96, 56, 8), 24, (4000, 3000)),
-    ("sw-g112", True): ((96, 56, 8), 24, (4000, 3000)),
+# The first hidden layer and both blocks of the second; experts; sets; steps of both stages.
+_FULL: dict[tuple[str, bool], tuple[tuple[int, int, int], int, int, tuple[int, int]]] = {
+    ("lw-g256", False): ((64, 48, 32), 1, 40, (4000, 3000)),
+    ("lw-g256", True): ((128, 64, 32), 1, 40, (5000, 4000)),
+    ("lw-g128", False): ((96, 48, 32), 2, 24, (4000, 3000)),
+    ("lw-g128", True): ((128, 48, 32), 2, 40, (5000, 4000)),
+    ("sw-g224", False): ((64, 48, 8), 2, 40, (5000, 4000)),
+    ("sw-g224", True): ((64, 48, 8), 2, 24, (5000, 4000)),
+    ("sw-g112", False): ((72, 56, 8), 2, 24, (5000, 4000)),
+    ("sw-g112", True): ((72, 56, 8), 2, 24, (5000, 4000)),
 }
 
 
