@@ -1,15 +1,20 @@
 """The networks of the package against the tables: the numbers that the package promises."""
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from restudy.gasoptics.emulators.evaluation import emulated_and_exact, validation_columns
+from restudy.gasoptics.emulators.presets import preset
 from restudy.gasoptics.emulators.scores import FluxErrors, flux_errors, forcing_errors, paper_setup
-from restudy.gasoptics.emulators.shipping import NAMES, write_record
+from restudy.gasoptics.emulators.shipping import ALL_GASES, NAMES, write_record
 from restudy.gasoptics.emulators.weights import shipped, shipped_network
 from restudy.gasoptics.longwave import GAUSS_1
 from restudy.gasoptics.rfmip import Rfmip
@@ -20,6 +25,13 @@ BARS = {"lw": (0.025, 0.032, 74_000), "sw": (0.007, 0.019, 37_000)}
 HEATING = 0.02  # K/day
 
 Table = Callable[[str], KDistribution]
+
+
+def record(name: str) -> dict[str, Any]:
+    """Read how a network was trained, and its scores."""
+    folder = Path(str(resources.files("restudy.gasoptics"))) / "weights"
+    found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +58,9 @@ def test_present_day_columns(name: str, present_day: Callable[[str], FluxErrors]
     assert found.up_rmse < up
     assert found.down_rmse < down
     assert max(found.troposphere, found.stratosphere) < HEATING
+    written = record(name)["scores"]["present day"]
+    assert written["up_rmse"] == pytest.approx(found.up_rmse, rel=1e-2)
+    assert written["down_rmse"] == pytest.approx(found.down_rmse, rel=1e-2)
 
 
 @pytest.mark.parametrize("name", ["lw-g256-all-gases", "lw-g128-all-gases"])
@@ -82,6 +97,19 @@ def test_columns_of_validation_are_others_than_those_of_the_training(rfmip: Rfmi
 
 def test_every_name_has_a_network() -> None:
     assert set(shipped()) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_are_of_the_preset(name: str, real_table: Table) -> None:
+    """The command with the preset full trains just this network."""
+    written = record(name)
+    real_table(name.removesuffix(ALL_GASES))  # skips where the tables are not at hand
+    recipe = preset("full", name.removesuffix(ALL_GASES), other_gases=name.endswith(ALL_GASES))
+    assert written["recipe"] == json.loads(json.dumps(asdict(recipe)))
+    network = shipped_network(name)
+    assert network.design == recipe.design
+    assert written["parameters"] == sum(p.numel() for p in network.parameters())
+    assert written["data_seconds"] + written["training_seconds"] < 900
 
 
 def test_records_keep_six_digits(tmp_path: Path) -> None:

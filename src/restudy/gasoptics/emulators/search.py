@@ -13,8 +13,9 @@ import numpy as np
 from restudy import data
 from restudy.gasoptics import datasets
 from restudy.gasoptics.emulators.evaluation import emulated_and_exact, validation_columns
+from restudy.gasoptics.emulators.presets import preset, with_steps
 from restudy.gasoptics.emulators.scores import flux_errors
-from restudy.gasoptics.emulators.training import Recipe, preset, train, with_steps
+from restudy.gasoptics.emulators.training import Recipe, train
 from restudy.gasoptics.emulators.training_sets import training_sets
 from restudy.parallel import sweep
 
@@ -122,7 +123,7 @@ def variants(
     Parameters
     ----------
     name : str
-        Preset of `restudy.gasoptics.emulators.training.preset`.
+        Preset of `restudy.gasoptics.emulators.presets.preset`.
     table : str
         k-distribution.
     other_gases : bool

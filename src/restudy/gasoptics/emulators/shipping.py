@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from restudy.gasoptics.emulators.evaluation import evaluate
-from restudy.gasoptics.emulators.training import preset, train
+from restudy.gasoptics.emulators.presets import preset
+from restudy.gasoptics.emulators.training import train
 from restudy.gasoptics.emulators.weights import save_network
 
 ALL_GASES = "-all-gases"  # ends the names of networks that see the well-mixed gases
