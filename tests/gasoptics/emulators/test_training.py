@@ -12,8 +12,9 @@ import torch
 from restudy.gasoptics import datasets
 from restudy.gasoptics.emulators.evaluation import emulated_and_exact
 from restudy.gasoptics.emulators.network import Design
+from restudy.gasoptics.emulators.presets import preset, with_steps
 from restudy.gasoptics.emulators.scores import flux_errors
-from restudy.gasoptics.emulators.training import Recipe, Stage, preset, train, with_steps
+from restudy.gasoptics.emulators.training import Recipe, Stage, train
 from restudy.gasoptics.emulators.training_sets import SetRecipe, make_set, training_sets
 from restudy.gasoptics.errors import GasOpticsError
 
@@ -24,7 +25,7 @@ RECIPE = Recipe(
     design=DESIGN,
     other_gases=False,
     sets=2,
-    stages=(Stage(60, 2e-2, 6, fluxes=False), Stage(40, 1e-3, 6, fluxes=True)),
+    stages=(Stage(150, 2e-2, 6, fluxes=False), Stage(50, 1e-3, 6, fluxes=True)),
     base="standard",
 )
 

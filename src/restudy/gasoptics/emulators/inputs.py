@@ -140,16 +140,16 @@ class TrainingRange:
         )
 
     def _bin(self, p_lay: torch.Tensor) -> torch.Tensor:
-        at = torch.bucketize(p_lay.detach().log().contiguous(), self.edges.to(p_lay.dtype)) - 1
+        at = torch.bucketize(p_lay.detach().log().contiguous(), self.edges.to(p_lay)) - 1
         return at.clamp(0, len(self.least) - 1)
 
     def _beyond(self, atmosphere: Atmosphere) -> torch.Tensor:
         """Return (columns, layers, names + 1): what lies outside; the last is the pressure."""
         values = _values(atmosphere, self.names)
         at = self._bin(atmosphere.p_lay)
-        slack = torch.tensor([0.0] + [_SLACK] * (len(self.names) - 1), dtype=values.dtype)
-        low = self.least.to(values.dtype)[at] * (1 - slack)
-        high = self.most.to(values.dtype)[at] * (1 + slack)
+        slack = values.new_tensor([0.0] + [_SLACK] * (len(self.names) - 1))
+        low = self.least.to(values)[at] * (1 - slack)
+        high = self.most.to(values)[at] * (1 + slack)
         log_p = atmosphere.p_lay.detach().log()
         pressure = (log_p < self.edges[0] - 1e-6) | (log_p > self.edges[-1] + 1e-6)
         return torch.cat(((values < low) | (values > high), pressure[..., None]), dim=2)

@@ -9,15 +9,18 @@ the training then needs no solver.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.network import Spectrum
 from restudy.gasoptics.emulators.roots import longwave_from_roots, shortwave_from_roots
+from restudy.gasoptics.emulators.scores import solve
 from restudy.gasoptics.heating import DAY, HEAT_CAPACITY
-from restudy.gasoptics.longwave import longwave_fluxes
+from restudy.gasoptics.longwave import GAUSS_1
 from restudy.gasoptics.optical_depth import GRAVITY
-from restudy.gasoptics.shortwave import shortwave_fluxes
+from restudy.gasoptics.reference import LongwaveOptics, ShortwaveOptics
 
 
 def fluxes_of_roots(
@@ -39,13 +42,12 @@ def fluxes_of_roots(
     tuple of torch.Tensor, shape (columns, layers + 1, g)
         Fluxes up and down [W/m2].
     """
+    optics: LongwaveOptics | ShortwaveOptics
     if spectrum.planck is not None:
-        found = longwave_from_roots(a, b, columns, spectrum.planck, spectrum.sizes)
-        return longwave_fluxes(found.tau, found.source, columns.emissivity.to(a.dtype))
-    assert spectrum.solar is not None
-    light = shortwave_from_roots(a, b, columns, spectrum.solar)
-    sun = columns.mu0.to(a.dtype), columns.albedo.to(a.dtype)
-    fluxes = shortwave_fluxes(light.tau, light.ssa, light.incoming, *sun)
+        optics = longwave_from_roots(a, b, columns, spectrum.planck, spectrum.sizes)
+    else:
+        optics = shortwave_from_roots(a, b, columns, cast("torch.Tensor", spectrum.solar))
+    fluxes = solve(optics, columns, GAUSS_1)
     return fluxes.up, fluxes.down
 
 

@@ -12,14 +12,14 @@ import math
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from restudy.gasoptics import datasets
-from restudy.gasoptics.emulators.inputs import features, gases_that_matter, training_range
+from restudy.gasoptics.emulators.inputs import features, training_range
 from restudy.gasoptics.emulators.losses import losses_and_gradient
 from restudy.gasoptics.emulators.network import (
     Design,
@@ -33,7 +33,7 @@ from restudy.gasoptics.emulators.soap import Soap
 from restudy.gasoptics.emulators.training_sets import SetRecipe, TrainingSet, training_sets
 from restudy.gasoptics.errors import GasOpticsError
 
-_WARM = 100  # steps in which the learning rate rises
+_WARM = 100  # steps in which the learning rate rises, or a tenth of a short stage
 _EVERY = 100  # steps from one entry of the history to the next
 
 
@@ -213,122 +213,6 @@ def train(
     return Trained(network.cpu(), record)
 
 
-def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
-    """Return the recipe of a preset.
-
-    Parameters
-    ----------
-    name : str
-        ``"quick"``: a smaller network in less than a minute on one core; ``"full"``: the networks
-        that come with the package, in minutes; ``"paper"``: larger ones, for a GPU.
-    table : str
-        k-distribution.
-    other_gases : bool
-        Whether the well-mixed gases are inputs.
-
-    Returns
-    -------
-    Recipe
-        The recipe.
-
-    Raises
-    ------
-    GasOpticsError
-        If there is no such preset, or the tables are not at hand.
-    """
-    if name not in _PRESETS:
-        raise GasOpticsError(f"no preset {name!r}; use {', '.join(_PRESETS)}.")
-    sets, copies, first, second = _PRESETS[name]
-    hidden, blocks = _WIDTHS[name][table[:2], other_gases]
-    if table.endswith(("g128", "g112")) and name != "paper":
-        hidden, blocks = _HALF_WIDTHS[table[:2], other_gases]
-    return Recipe(
-        design=design_for(table, hidden, blocks, other_gases=other_gases),
-        other_gases=other_gases,
-        sets=sets,
-        copies=copies,
-        stages=(Stage(first, 2e-2, 64, fluxes=False), Stage(second, 1e-3, 64, fluxes=True)),
-    )
-
-
-# Sets, copies, steps of both stages.
-_PRESETS = {
-    "quick": (4, 1, 500, 300),
-    "full": (40, 1, 6000, 6000),
-    "paper": (200, 1, 40_000, 40_000),
-}
-# Hidden layers before the last and its two blocks, by spectral range and whether gases vary.
-_WIDTHS: dict[str, dict[tuple[str, bool], tuple[tuple[int, ...], tuple[int, int]]]] = {
-    "quick": {
-        ("lw", False): ((64,), (32, 32)),
-        ("lw", True): ((64,), (48, 32)),
-        ("sw", False): ((64,), (48, 16)),
-        ("sw", True): ((64,), (48, 16)),
-    },
-    "full": {
-        ("lw", False): ((96,), (64, 48)),
-        ("lw", True): ((128,), (96, 64)),
-        ("sw", False): ((96,), (80, 16)),
-        ("sw", True): ((96,), (80, 16)),
-    },
-    "paper": {
-        ("lw", False): ((128, 128), (96, 64)),
-        ("lw", True): ((160, 160), (128, 96)),
-        ("sw", False): ((128, 128), (112, 16)),
-        ("sw", True): ((128, 128), (112, 16)),
-    },
-}
-_HALF_WIDTHS: dict[tuple[str, bool], tuple[tuple[int, ...], tuple[int, int]]] = {
-    ("lw", False): ((64,), (48, 32)),
-    ("lw", True): ((96,), (64, 48)),
-    ("sw", False): ((64,), (56, 8)),
-    ("sw", True): ((64,), (56, 8)),
-}
-
-
-def design_for(
-    table: str,
-    hidden: tuple[int, ...],
-    blocks: tuple[int, int],
-    *,
-    other_gases: bool,
-    activation: str = "leaky relu",
-    experts: int = 1,
-) -> Design:
-    """Return a design with the inputs that matter.
-
-    Parameters
-    ----------
-    table : str
-        k-distribution.
-    hidden : tuple of int
-        Widths of the hidden layers before the last.
-    blocks : tuple of int
-        Widths of the two blocks of the last.
-    other_gases : bool
-        Whether the well-mixed gases that vary in the climate are inputs, beside water and ozone.
-    activation : str
-        ``"leaky relu"`` or ``"silu"``.
-    experts : int
-        1 or 2.
-
-    Returns
-    -------
-    Design
-        The design.
-
-    Raises
-    ------
-    GasOpticsError
-        If the tables are not at hand.
-    """
-    matter = gases_that_matter(datasets.k_distribution(table))
-    always = {"o2", "n2", "no2"} | (set() if other_gases else set(matter) - {"h2o", "o3"})
-    inputs = tuple(gas for gas in matter if gas not in always)
-    held = tuple(gas for gas in matter if gas in always)
-    return Design(table, inputs, held, hidden, blocks, activation, experts)
-
-
 def _base(base: str) -> str:
     if base != "auto":
         return base
@@ -400,7 +284,7 @@ def _batches(columns: int, stage: Stage, rng: torch.Generator) -> Iterator[torch
 
 
 def _rate(stage: Stage, step: int) -> float:
-    rising = min(1.0, step / _WARM)
+    rising = min(1.0, step / min(_WARM, max(1.0, stage.steps / 10)))
     return stage.rate * rising * 0.5 * (1 + math.cos(math.pi * (step - 1) / stage.steps))
 
 
@@ -411,9 +295,3 @@ def _weights(sketch: torch.Tensor, scale: torch.Tensor, floor: float) -> torch.T
         total += block.float().square().sum(dim=(0, 1))
     weight = total / (len(sketch) * sketch.shape[1])
     return weight + floor * (weight * scale.square()).mean() / scale.square()
-
-
-def with_steps(recipe: Recipe, share: float) -> Recipe:
-    """Return a recipe with a share of the steps, for a search among many."""
-    stages = tuple(replace(s, steps=max(1, round(share * s.steps))) for s in recipe.stages)
-    return replace(recipe, stages=stages)
