@@ -65,13 +65,10 @@ class Compiled:
                 f"the atmosphere has no {', '.join(missing)}, which the network knows of; give a "
                 "mole fraction, 0 where there is none."
             )
-        quantities = np.empty((1 + len(names), columns.columns, columns.layers), np.float32)
-        values = columns.t_lay, *(columns.gases[name] for name in names)
-        for place, value in zip(quantities, values, strict=True):
-            place[:] = value.detach().numpy()
+        quantities = torch.stack([columns.t_lay, *(columns.gases[name] for name in names)])
         levels = columns.p_lev.detach().numpy()
         thickness = np.asarray(abs(levels[:, 1:] - levels[:, :-1]), np.float32)
-        return Air(_array(columns.p_lay), thickness, quantities)
+        return Air(_array(columns.p_lay), thickness, _array(quantities))
 
     def _work(self, layers: int) -> Work:
         widths = self.network.design.widths
