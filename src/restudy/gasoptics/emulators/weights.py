@@ -140,13 +140,12 @@ def _plain(value: Any) -> Any:
 def _content(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
-        if size > _LARGEST:
-            raise GasOpticsError(f"{path} has {size} bytes; expected at most {_LARGEST}.")
-        content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise GasOpticsError(f"{path} cannot be read ({error.strerror}).") from error
-    except GasOpticsError:
-        raise
+    if size > _LARGEST:
+        raise GasOpticsError(f"{path} has {size} bytes; expected at most {_LARGEST}.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its readers of zip and pickle raise
         raise GasOpticsError(
             f"{path} is damaged or no file of weights ({type(error).__name__}); use a file that "
