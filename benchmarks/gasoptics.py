@@ -64,8 +64,8 @@ LAYERS = 60
 # Widths of our networks: hidden layers and the blocks of the last.
 DESIGNS = {
     "64-64-(32+32)": ((64, 64), (32, 32)),
-    "48-48-(32+32)": ((48, 48), (32, 32)),
-    "32-32-(32+32)": ((32, 32), (32, 32)),
+    "64-(48+32)": ((64,), (48, 32)),
+    "64-(48+8)": ((64,), (48, 8)),
 }
 # Columns a second of RTE+RRTMGP's gas optics on one core of another machine, an AMD EPYC with
 # AVX-512, and of float32 tables in torch there (the middle of 1200 to 1320, and of 1850 to 2000).

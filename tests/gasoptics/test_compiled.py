@@ -11,7 +11,7 @@ import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators import kernels
-from restudy.gasoptics.emulators.compiled import compiled, panels
+from restudy.gasoptics.emulators.compiled import compiled, packed, panels
 from restudy.gasoptics.emulators.inputs import features, training_range
 from restudy.gasoptics.emulators.network import Design, make_network, spectrum_of
 from restudy.gasoptics.emulators.scores import solve
@@ -38,6 +38,8 @@ def random_network(table: KDistribution, seen: Atmosphere, *size: Any, **design:
     size_of = torch.tensor([[0.25], [size_of_b]])
     network.root_shift.copy_(size_of.expand_as(network.root_shift))
     network.root_scale.mul_(0.3 * size_of)
+    if made.longwave:
+        network.root_scale[1] *= 3  # roots of either sign, which only matters for levels
     network.range = training_range(seen, (*made.gases, *made.held))
     return network.requires_grad_(False)
 
@@ -73,10 +75,10 @@ def test_a_dense_layer_is_a_matrix_product_and_a_leaky_relu(
     x = np.zeros((rows + kernels.ROWS, inputs + 3), np.float32)
     x[:rows] = rng.normal(size=(rows, inputs + 3))
     weight, bias = rng.normal(size=(outputs, inputs)), rng.normal(size=outputs)
-    packed = panels(weight, bias)
-    out = np.full((len(x), len(packed) * kernels.LANES), np.nan, np.float32)
-    plan = np.array([0, 2, inputs, len(packed)])
-    kernels.dense(x, 0, rows, packed.ravel(), plan, np.float32(0.2), out)
+    ours = panels(weight, bias)
+    out = np.full((len(x), len(ours) * kernels.LANES), np.nan, np.float32)
+    plan = np.array([0, 2, inputs, len(ours)])
+    kernels.dense(x, 0, rows, ours.ravel(), plan, np.float32(0.2), out)
     total = x[:rows, 2 : 2 + inputs].astype(float) @ weight.T + bias
     expected = np.where(total > 0, total, 0.2 * total)
     np.testing.assert_allclose(out[:rows, :outputs], expected, atol=2e-5)
@@ -189,6 +191,20 @@ def test_what_the_training_did_not_have_is_flagged(
         work.optics(single(standard))
     with pytest.warns(ExtrapolationWarning, match=rf"{gas}\[5, 23\] is"):
         work.optics(single(changed(standard, **{gas: _more_in_the_last_layer})))
+
+
+def test_layers_outside_are_counted_bin_by_bin(
+    made_longwave: KDistribution, standard: Atmosphere
+) -> None:
+    network = random_network(made_longwave, standard, (40,), (16, 16), 1)
+    factor = torch.rand(standard.p_lay.shape, generator=torch.Generator().manual_seed(1))
+    air = changed(standard, co2=lambda x: x * (1 + 2 * (factor > 0.8)), h2o=lambda x: x * factor)
+    work, x = compiled(network), np.empty((24, 5), np.float32)
+    given = packed(network), work._air(single(air)), x
+    counted = [kernels._inputs(column, *given) for column in range(air.columns)]
+    outside = network.range.outside(air).sum(dim=1)
+    assert counted == outside.tolist()
+    assert 0 < outside.sum() < outside.numel() * 24
 
 
 def _more_in_the_last_layer(x: torch.Tensor) -> torch.Tensor:
