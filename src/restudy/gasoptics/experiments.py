@@ -18,7 +18,10 @@ from restudy.gasoptics import datasets
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.network import LongwaveNetwork, Network, ShortwaveNetwork
 from restudy.gasoptics.emulators.paper_networks import LONGWAVE, SHORTWAVE, SIZES, with_surface_of
-from restudy.gasoptics.emulators.training import Trained, preset, train
+from restudy.gasoptics.emulators.presets import preset
+from restudy.gasoptics.emulators.search import pareto_front, variants
+from restudy.gasoptics.emulators.search import search as find
+from restudy.gasoptics.emulators.training import Recipe, Trained, train
 from restudy.gasoptics.emulators.weights import shipped_network
 from restudy.gasoptics.experiments_les import Tuning
 from restudy.gasoptics.experiments_networks import Contender
@@ -37,27 +40,30 @@ class Setup:
     ----------
     recipe : str
         Preset of `restudy.gasoptics.emulators.training.preset`.
-    tuning : Tuning
-        Of the networks for one simulation.
+    share : float
+        Share of that recipe's steps for each network of the search.
+    tuning : Tuning or None
+        Of the networks for one simulation; None leaves them out.
     """
 
     recipe: str
-    tuning: Tuning
+    share: float
+    tuning: Tuning | None
 
     @classmethod
     def quick(cls) -> Self:
         """Make a setup of a minute: networks that come with the package, and a short training."""
-        return cls("quick", Tuning(epochs=2, sets=1, count=10))
+        return cls("quick", 0.15, None)
 
     @classmethod
     def full(cls) -> Self:
         """Make a setup of half an hour: the networks of the package are trained again."""
-        return cls("full", Tuning(epochs=50, sets=8, count=50))
+        return cls("full", 0.25, Tuning(epochs=50, sets=8, count=50))
 
     @classmethod
     def paper(cls) -> Self:
         """Make a setup for a GPU: larger networks, more columns, more steps."""
-        return cls("paper", Tuning(epochs=500, sets=10, count=100))
+        return cls("paper", 1.0, Tuning(epochs=500, sets=10, count=100))
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,54 @@ def training(
         }
         trained = {s: future.result() for s, future in waiting.items()}
     return Training(trained, time.perf_counter() - begun)
+
+
+def search(
+    setup: Setup, spectrum: str, *, seed: int, executor: Executor | None = None
+) -> pd.DataFrame:
+    """Train networks of other widths, activations and losses, and find the front of the best.
+
+    Parameters
+    ----------
+    setup : Setup
+        Names the recipe and the share of its steps.
+    spectrum : str
+        ``"longwave"`` or ``"shortwave"``.
+    seed : int
+        Of all trainings.
+    executor : concurrent.futures.Executor, optional
+        Where they are done; the table does not depend on it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each network: ``network``, ``multiply_adds``, ``error``, the root mean square of
+        both fluxes on columns of validation [W/m2], and whether it is on the ``front``.
+    """
+    recipes = variants(setup.recipe, FULL[spectrum], share=setup.share)
+    found = find(recipes, seed=seed, executor=executor)
+    front = pareto_front(found)
+    rows = [
+        {
+            "network": _described(one.recipe),
+            "multiply_adds": one.multiply_adds,
+            "error": one.error,
+            "front": one in front,
+        }
+        for one in found
+    ]
+    return pd.DataFrame(rows)
+
+
+def _described(recipe: Recipe) -> str:
+    """Say in a few words what a recipe is."""
+    design = recipe.design
+    widths = "-".join(str(width) for width in design.hidden)
+    words = [f"{widths}-({design.blocks[0]}+{design.blocks[1]})"]
+    words += ["SiLU"] if design.activation == "silu" else []
+    words += ["one set of weights"] if design.experts == 1 else []
+    words += [] if recipe.stages[-1].fluxes else ["roots only"]
+    return ", ".join(words)
 
 
 def contenders(spectrum: str, found: Training, setup: Setup) -> list[Contender]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.datasets import line_by_line_fluxes, paper_columns
 from restudy.gasoptics.emulators.scores import FluxErrors, flux_errors, forcing_errors, solve
 from restudy.gasoptics.emulators.weights import shipped, shipped_network
+from restudy.gasoptics.errors import ExtrapolationWarning
 from restudy.gasoptics.experiments import Setup, Training, ours, ukkonen
 from restudy.gasoptics.experiments_networks import Optics, exact_optics, in_float64
 from restudy.gasoptics.experiments_reference import (
@@ -47,7 +50,8 @@ def emulated_experiments(real: Rfmip, optics: Emulator) -> Fluxes:
         (experiments * sites, levels), solved in float64 with one Gauss angle [W/m2].
     """
     found = []
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtrapolationWarning)  # `flagged` says where
         for experiment in range(len(real.experiments)):
             columns = real.atmosphere([experiment])
             found.append(solve(in_float64(optics(columns)), columns, GAUSS_1).total())
@@ -190,9 +194,7 @@ def findings(known: Exact, emulated: Mapping[str, Emulated]) -> dict[str, float]
     for spectrum, one in emulated.items():
         errors = errors_of_experiments(known, one.ours, spectrum)
         found |= unseen_findings(errors, spectrum)
-        lbl = attempt(
-            lambda one=one, spectrum=spectrum: line_by_line_findings(known, one.ours, spectrum)
-        )
+        lbl = attempt(partial(line_by_line_findings, known, one.ours, spectrum))
         found |= {} if isinstance(lbl, Missing) else lbl
     theirs = emulated["longwave"].ukkonen
     if theirs is not None:
@@ -290,7 +292,8 @@ def authors_columns(
     errors = {}
     for spectrum, table in tables.items():
         optics = ours(spectrum, found, setup).optics
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExtrapolationWarning)  # they are tests of just that
             exact = solve(exact_optics(table, columns), columns, DIFFUSIVITY).total()
             emulated = solve(in_float64(optics(columns)), columns, DIFFUSIVITY).total()
         errors[f"unseen-authors-{spectrum}"] = flux_errors(emulated, exact, columns.p_lev).down_rmse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,7 @@ def available() -> tuple[str, ...]:
 
 
 def tuned(
-    table: KDistribution, tuning: Tuning, *, seed: int, executor: Executor | None = None
+    table: KDistribution, tuning: Tuning | None, *, seed: int, executor: Executor | None = None
 ) -> pd.DataFrame:
     """Compare long-wave networks on columns as each simulation may have them.
 
@@ -60,7 +60,7 @@ def tuned(
     ----------
     table : KDistribution
         lw-g256, in float64.
-    tuning : Tuning
+    tuning : Tuning or None
         How much is trained.
     seed : int
         Of samples, weights and the columns to judge on.
@@ -71,9 +71,12 @@ def tuned(
     -------
     pandas.DataFrame
         Columns ``simulation``, ``network``, ``multiply_adds`` and the errors of
-        `restudy.gasoptics.emulators.scores.FluxErrors`; empty where no envelope is at hand.
+        `restudy.gasoptics.emulators.scores.FluxErrors`; empty where nothing is
+        trained or no envelope is at hand.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if tuning is None:
+        return pd.DataFrame(rows)
     for simulation in available():
         envelope = datasets.les_envelope(simulation)
         ours = tuned_longwave(
@@ -109,7 +112,10 @@ def tuned(
 def table(found: pd.DataFrame) -> pd.DataFrame:
     """Give `tuned` for reading, or say what is lacking."""
     if found.empty:
-        lacking = "the envelopes of the simulations or the authors' networks are not at hand"
+        lacking = (
+            "trained by the presets full and paper, where the envelopes of the simulations and the "
+            "authors' networks are at hand"
+        )
         return pd.DataFrame({"not answered": [lacking]})
     names = {
         "multiply_adds": "multiply-adds",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from restudy.gasoptics.emulators.scores import (
     paper_setup,
     solve,
 )
+from restudy.gasoptics.errors import ExtrapolationWarning
 from restudy.gasoptics.planck import ThermalSource
 from restudy.gasoptics.reference import (
     LongwaveOptics,
@@ -93,15 +95,11 @@ def exact_optics(table: KDistribution, atmosphere: Atmosphere) -> Optics:
 
 def in_float64(optics: Optics) -> Optics:
     """Return the optics in float64: a solver in float32 has errors as large as a good network's."""
-
-    def double(value: object) -> object:
-        if isinstance(value, ThermalSource):
-            fields = dataclasses.fields(value)
-            return ThermalSource(**{f.name: getattr(value, f.name).double() for f in fields})
-        return value.double() if isinstance(value, torch.Tensor) else value
-
-    fields = dataclasses.fields(optics)
-    return dataclasses.replace(optics, **{f.name: double(getattr(optics, f.name)) for f in fields})
+    if isinstance(optics, ShortwaveOptics):
+        return ShortwaveOptics(optics.tau.double(), optics.ssa.double(), optics.incoming.double())
+    source = optics.source
+    radiances = (x.double() for x in (source.layer, source.level, source.surface))
+    return LongwaveOptics(optics.tau.double(), ThermalSource(*radiances))
 
 
 def compare(
@@ -124,7 +122,8 @@ def compare(
         All fluxes at each g-point.
     """
     columns = paper_setup(atmosphere)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtrapolationWarning)  # `experiments_gases.flagged` says it
         emulated = {one.name: solve(in_float64(one.optics(columns)), columns) for one in contenders}
         exact = solve(exact_optics(table, columns), columns)
     return Comparison(table, columns, exact, emulated, tuple(contenders))
@@ -286,6 +285,6 @@ def our_findings(
     return {claim: float(value) for claim, value in found.items()}
 
 
-def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _rows(table: pd.DataFrame) -> dict[str, dict[Hashable, Any]]:
     """Return the rows of a table by their names."""
     return {str(name): row for name, row in table.to_dict("index").items()}

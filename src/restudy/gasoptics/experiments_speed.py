@@ -100,6 +100,7 @@ def findings(table: pd.DataFrame, spectrum: str) -> dict[str, float]:
         f"speed-tables-{spectrum}": half["over float32 tables"],
         f"speed-fortran-{spectrum}": half["over Fortran, carried over"],
         f"speed-tables-full-{spectrum}": full["over float32 tables"],
+        f"speed-fortran-full-{spectrum}": full["over Fortran, carried over"],
     }
     for size in SIZES:
         if size != "linear":

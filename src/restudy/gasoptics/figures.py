@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 
 from restudy import style
 from restudy.gasoptics.atmosphere import Atmosphere
@@ -203,19 +204,64 @@ def speed(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
     ax = style.axes(ax)
     for group, rows in table.groupby("group", sort=False):
         colour, marker = GROUPS[str(group)]
-        ax.plot(rows["columns_per_s"], rows["down_rmse"], marker, color=colour, label=group)
+        ax.plot(rows["columns_per_s"] / 1000, rows["down_rmse"], marker, color=colour, label=group)
         for name, row in rows.iterrows():
+            below = str(name) == "ours"
             ax.annotate(
                 str(name),
-                (row["columns_per_s"], row["down_rmse"]),
-                xytext=(5, 4),
+                (row["columns_per_s"] / 1000, row["down_rmse"]),
+                xytext=(5, -12 if below else 4),
                 textcoords="offset points",
                 fontsize=9,
             )
-    ax.set(xscale="log", yscale="log", xlabel=f"{_PANELS[spectrum]}, columns a second on one core")
+    ax.set(xscale="log", yscale="log")
+    ax.set_xlabel(f"{_PANELS[spectrum]}, thousand columns a second on one core")
     ax.set_ylabel("downwelling flux, rms error [W/m²]")
-    ax.margins(x=0.18)
+    ax.margins(x=0.2, y=0.1)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     style.legend_above(ax)
+    return ax
+
+
+def search(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
+    """Draw the networks of a search, error over cost, and the front of those that none beats.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `restudy.gasoptics.experiments.search`.
+    spectrum : str
+        ``"longwave"`` or ``"shortwave"``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+    """
+    ax = style.axes(ax)
+    front = table[table["front"]].sort_values("multiply_adds")
+    ax.plot(front["multiply_adds"] / 1000, front["error"], color=style.OURS, lw=1.2, zorder=1)
+    for _, row in table.iterrows():
+        colour = style.OURS if row["front"] else style.BASELINE
+        ax.plot(row["multiply_adds"] / 1000, row["error"], "D", color=colour, ms=5)
+        ax.annotate(
+            row["network"],
+            (row["multiply_adds"] / 1000, row["error"]),
+            xytext=(6, 3),
+            textcoords="offset points",
+            fontsize=8.5,
+        )
+    ax.set(xscale="log", yscale="log")
+    ax.set_xlabel(f"{_PANELS[spectrum]}, thousand multiply-adds a layer")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_ylabel("flux, rms error in validation [W/m²]")
+    ax.margins(x=0.25, y=0.1)
     return ax
 
 
