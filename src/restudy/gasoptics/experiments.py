@@ -40,30 +40,34 @@ class Setup:
     ----------
     recipe : str
         Preset of `restudy.gasoptics.emulators.training.preset`.
+    tried : int
+        Networks of the search: the first of
+        `restudy.gasoptics.emulators.search.variants`, which differ in width.
     share : float
-        Share of that recipe's steps for each network of the search.
+        Share of the recipe's steps for each of them.
     tuning : Tuning or None
         Of the networks for one simulation; None leaves them out.
     """
 
     recipe: str
+    tried: int
     share: float
     tuning: Tuning | None
 
     @classmethod
     def quick(cls) -> Self:
         """Make a setup of a minute: networks that come with the package, and a short training."""
-        return cls("quick", 0.15, None)
+        return cls("quick", 5, 0.15, None)
 
     @classmethod
     def full(cls) -> Self:
         """Make a setup of half an hour: the networks of the package are trained again."""
-        return cls("full", 0.25, Tuning(epochs=50, sets=8, count=50))
+        return cls("full", 9, 0.25, Tuning(epochs=50, sets=8, count=50))
 
     @classmethod
     def paper(cls) -> Self:
         """Make a setup for a GPU: larger networks, more columns, more steps."""
-        return cls("paper", 1.0, Tuning(epochs=500, sets=10, count=100))
+        return cls("paper", 9, 1.0, Tuning(epochs=500, sets=10, count=100))
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def search(
         One row for each network: ``network``, ``multiply_adds``, ``error``, the root mean square of
         both fluxes on columns of validation [W/m2], and whether it is on the ``front``.
     """
-    recipes = variants(setup.recipe, FULL[spectrum], share=setup.share)
+    recipes = variants(setup.recipe, FULL[spectrum], share=setup.share)[: setup.tried]
     found = find(recipes, seed=seed, executor=executor)
     front = pareto_front(found)
     rows = [
