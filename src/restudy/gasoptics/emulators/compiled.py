@@ -219,7 +219,7 @@ def compiled(
     takes a sixth of the whole in the short wave and a quarter in the long wave.
 
     What else was tried on one core of an AMD EPYC with AVX2 that others used as well, with hidden
-    layers of 64, 64 and 32 + 32, 16 columns of 60 layers, best of 30; thousand columns a CPU second:
+    layers of 64, 64 and 32 + 32, 16 columns of 60 layers, best of 30; 1000 columns a CPU second:
 
     ==================================================== ======= ======= ======= =======
     way                                                  lw-g128 lw-g256 sw-g112 sw-g224
