@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from restudy import data
 from restudy.gasoptics import datasets
 from restudy.gasoptics.emulators.evaluation import emulated_and_exact
 from restudy.gasoptics.emulators.network import Design
@@ -90,6 +91,14 @@ def test_sets_are_found_again_and_damaged_parts_are_not_left(tmp_path: Path) -> 
     longer = training_sets([*recipes, recipes[0]], seed=3, folder=tmp_path)
     assert torch.equal(longer.roots[:12], first.roots)
     assert not torch.equal(longer.roots[12:], first.roots[:6])
+
+
+def test_without_rfmip_the_standard_atmospheres_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(RECIPE, base="auto")
+    monkeypatch.setattr(data, "available", lambda name: None)
+    found = recipe.set_recipes()
+    assert [(one.base, one.copies) for one in found] == [("standard", 16)] * 2
+    assert [one.kind for one in found] == ["perturbed", "drifted"]
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
