@@ -10,12 +10,19 @@ import numpy as np
 
 from restudy import data
 from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.les import Envelope, read_envelope, read_rcemip_column
 from restudy.gasoptics.emulators.paper_files import (
     read_paper_columns,
     read_paper_longwave,
     read_paper_shortwave,
 )
 from restudy.gasoptics.emulators.paper_networks import SIZES, PaperLongwave, PaperShortwave
+from restudy.gasoptics.emulators.ukkonen import (
+    UkkonenLongwave,
+    UkkonenShortwave,
+    read_ukkonen_longwave,
+    read_ukkonen_shortwave,
+)
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.reference import Fluxes
 from restudy.gasoptics.rfmip import Rfmip, read_fluxes, read_rfmip
@@ -37,6 +44,13 @@ LINE_BY_LINE: Mapping[str, tuple[str, str]] = {
     "longwave-f3": ("rfmip-lblrtm-longwave-f3", "rfmip-lblrtm-longwave-f3"),
     "shortwave": ("rfmip-lblrtm-shortwave", "rfmip-lblrtm-shortwave"),
 }
+# Spectral range: datasets of the networks of Ukkonen et al. (2020).
+UKKONEN: Mapping[str, tuple[str, str]] = {
+    "longwave": ("ukkonen-lw-absorption", "ukkonen-lw-planck"),
+    "shortwave": ("ukkonen-sw-absorption", "ukkonen-sw-rayleigh"),
+}
+# Large-eddy simulation: dataset with its envelope.
+LES: Mapping[str, str] = {"cabauw": "les-cabauw", "rcemip": "les-rcemip"}
 PAPER_COLUMNS = "veerman-test-columns"
 CHOICES = ("auto", "rfmip", "standard")
 
@@ -155,6 +169,54 @@ def paper_columns() -> Atmosphere:
         If the file is not at hand.
     """
     return read_paper_columns(_at_hand(PAPER_COLUMNS))
+
+
+def ukkonen_longwave() -> UkkonenLongwave:
+    """Give the networks of Ukkonen et al. (2020) for the long wave.
+
+    Raises
+    ------
+    GasOpticsError
+        If a file is not at hand.
+    """
+    first, second = (_at_hand(name) for name in UKKONEN["longwave"])
+    return read_ukkonen_longwave(first, second, k_distribution("lw-g256"))
+
+
+def ukkonen_shortwave() -> UkkonenShortwave:
+    """Give the networks of Ukkonen et al. (2020) for the short wave.
+
+    Raises
+    ------
+    GasOpticsError
+        If a file is not at hand.
+    """
+    first, second = (_at_hand(name) for name in UKKONEN["shortwave"])
+    return read_ukkonen_shortwave(first, second, k_distribution("sw-g224"))
+
+
+def les_envelope(simulation: str) -> Envelope:
+    """Give what air occurs in a large-eddy simulation: ``"cabauw"`` or ``"rcemip"``.
+
+    Raises
+    ------
+    GasOpticsError
+        If the simulation is unknown or its file is not at hand.
+    """
+    if simulation not in LES:
+        raise GasOpticsError(f"no simulation {simulation!r}; use {' or '.join(LES)}.")
+    return read_envelope(_at_hand(LES[simulation]), simulation)
+
+
+def rcemip_column() -> Atmosphere:
+    """Give the column of air that the radiation of RCEMIP begins with.
+
+    Raises
+    ------
+    GasOpticsError
+        If the file is not at hand.
+    """
+    return read_rcemip_column(_at_hand("les-rcemip-input"))
 
 
 def columns(choice: str = "auto") -> Columns:
