@@ -113,6 +113,6 @@ def test_records_are_of_the_preset(name: str, real_table: Table) -> None:
 
 
 def test_records_keep_six_digits(tmp_path: Path) -> None:
-    write_record({"a": [1 / 3, {"b": (2, "x", None)}]}, tmp_path / "record.json")
+    write_record({"a": [1 / 3, {"b": (2, "x", float("nan"))}]}, tmp_path / "record.json")
     text = (tmp_path / "record.json").read_text(encoding="utf-8")
     assert "".join(text.split()) == '{"a":[0.333333,{"b":[2,"x",null]}]}'

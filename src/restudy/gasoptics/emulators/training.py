@@ -33,6 +33,7 @@ from restudy.gasoptics.emulators.soap import Soap
 from restudy.gasoptics.emulators.training_sets import SetRecipe, TrainingSet, training_sets
 from restudy.gasoptics.errors import GasOpticsError
 
+_KINDS = ("perturbed", "drifted", "perturbed", "anywhere")  # of sets, in turn
 _FEW = 16  # copies of the standard atmospheres in a set that would have RFMIP's hundred columns
 _WARM = 100  # steps in which the learning rate rises, or a tenth of a short stage
 _EVERY = 100  # steps from one entry of the history to the next
@@ -71,7 +72,7 @@ class Recipe:
     other_gases : bool
         Whether the well-mixed gases vary.
     sets : int
-        Sets of columns, half of them perturbed and half drifted.
+        Sets of columns: half of them perturbed, a quarter each drifted by weather and anywhere.
     stages : tuple of Stage
         One after the other.
     base : str
@@ -108,7 +109,7 @@ class Recipe:
             SetRecipe(
                 table=self.design.table,
                 base=base,
-                kind=("perturbed", "drifted")[number % 2],
+                kind=_KINDS[number % len(_KINDS)],
                 other_gases=self.other_gases,
                 copies=copies,
                 heating=self.heating,
