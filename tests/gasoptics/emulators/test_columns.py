@@ -8,6 +8,8 @@ import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.columns import (
+    ANYWHERE,
+    CLIMATES,
     HALOCARBONS,
     SPANS,
     drifted_columns,
@@ -72,8 +74,21 @@ def test_drifts_are_smooth(base: Atmosphere) -> None:
         moved = moved - moved.mean(dim=1, keepdim=True)
         ratio = float(moved.diff(dim=1).std() / moved.std())
         assert least < ratio < most
-    wide = drifted_columns(many, 3, spread=2.0).t_lev - many.t_lev
+    wide = drifted_columns(many, 3, CLIMATES).t_lev - many.t_lev
     torch.testing.assert_close(wide, 2 * (drifted_columns(many, 3).t_lev - many.t_lev))
+
+
+def test_columns_of_anywhere_are_dry_and_wet(base: Atmosphere) -> None:
+    """Water near the ground spans a factor of 50; it is saturated at most, or as wet as it was."""
+    found = drifted_columns(base.part(torch.arange(6).repeat(50)), 4, ANYWHERE)
+    lowest = found.gases["h2o"][:, -1] / base.gases["h2o"][:, -1].repeat(50)
+    assert float(lowest.max() / lowest.min()) > 50
+    most = torch.maximum(1.01 * saturation(found), base.gases["h2o"].repeat(50, 1))
+    low = found.p_lay > 2e4  # where the vapour pressure of saturation is below that of the air
+    assert bool((found.gases["h2o"] <= most * (1 + 1e-12))[low].all())
+    high = found.p_lay < 1e4
+    moved = (found.gases["h2o"].log() - base.gases["h2o"].log().repeat(50, 1))[high]
+    assert float(moved.mean().abs()) < 0.2
 
 
 def test_other_gases_fill_their_spans(base: Atmosphere) -> None:

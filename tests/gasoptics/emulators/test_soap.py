@@ -38,3 +38,18 @@ def test_a_skew_valley_is_no_obstacle() -> None:
     fast = descend(Soap([ours], 0.3), ours, 300)
     slow = descend(torch.optim.Adam([theirs], 0.3, betas=(0.95, 0.95)), theirs, 300)
     assert fast < 0.01 * slow
+
+
+def test_axes_without_a_gradient_do_no_harm() -> None:
+    """Inputs that lie in a plane leave rounding errors along all other axes: no step is longer."""
+    rng = torch.Generator().manual_seed(2)
+    plane = torch.randn(2, 12, generator=rng)
+    x = 1e3 * torch.randn(200, 2, generator=rng) @ plane
+    w = torch.nn.Parameter(torch.zeros(6, 12))
+    optimiser = Soap([w], 1.0)
+    for _ in range(25):
+        before = w.detach().clone()
+        optimiser.zero_grad()
+        (x @ w.T - 1).square().mean().backward()
+        optimiser.step()
+        assert float((w.detach() - before).norm()) <= (6 * 12) ** 0.5 * 1.001

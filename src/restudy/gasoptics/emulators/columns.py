@@ -1,7 +1,8 @@
 """Columns of air to train on: perturbed copies of given ones, with what the tables say of them.
 
 Three recipes: that of arXiv 2005.02265, which shakes each layer by itself; one that shifts whole
-parts of a column together, as weather and climate do; and gases drawn over wide spans. A set of
+parts of a column together, as weather, climates and other places do; and gases drawn over wide
+spans. A set of
 columns is one task with a seed of its own, so that the columns do not depend on who makes them.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from restudy.gasoptics.standard import saturation_pressure
 _THINNEST = 1.0  # Pa, of the lowest layers
 _LOWEST = 35  # layers that are to be so thick
 _TRIES = 1000
+_TROPOPAUSE = 1e4  # Pa
 
 # Mole fractions beyond those of the 18 experiments of RFMIP (the least above 0 and the most).
 SPANS: Mapping[str, tuple[float, float]] = {
@@ -90,8 +92,41 @@ def perturbed_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence
     return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
 
 
+@dataclass(frozen=True)
+class Drift:
+    """How far columns move as wholes.
+
+    Attributes
+    ----------
+    warming : tuple of float
+        Least and most of the shift of a column's temperature [K].
+    temperature : float
+        Standard deviation of a smooth curve of temperature [K].
+    wetting : tuple of float
+        Least and most of the shift of the logarithm of the troposphere's water.
+    water : float
+        Standard deviation of a smooth curve of the logarithm of water.
+    ozonising : tuple of float
+        Least and most of the shift of the logarithm of ozone.
+    ozone : float
+        Standard deviation of a smooth curve of the logarithm of ozone.
+    """
+
+    warming: tuple[float, float]
+    temperature: float
+    wetting: tuple[float, float]
+    water: float
+    ozonising: tuple[float, float]
+    ozone: float
+
+
+WEATHER = Drift((-4, 8), 3, (0, 0), 0.4, (0, 0), 0.3)
+CLIMATES = Drift((-8, 16), 6, (0, 0), 0.8, (0, 0), 0.6)
+ANYWHERE = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6)
+
+
 def drifted_columns(
-    atmosphere: Atmosphere, seed: int | np.random.SeedSequence, spread: float = 1.0
+    atmosphere: Atmosphere, seed: int | np.random.SeedSequence, drift: Drift = WEATHER
 ) -> Atmosphere:
     """Shift temperature, water and ozone of columns together over some kilometres.
 
@@ -101,8 +136,8 @@ def drifted_columns(
         The columns, from the top down, in float64.
     seed : int or numpy.random.SeedSequence
         Of the random numbers.
-    spread : float
-        By which the changes of temperature, water and ozone are multiplied.
+    drift : Drift
+        How far.
 
     Returns
     -------
@@ -117,29 +152,31 @@ def drifted_columns(
     Notes
     -----
     Errors of a network that are the same in neighbouring layers add up in the flux, and jagged
-    columns hide them. Here a column moves by one warming of -4 to 8 K and by a smooth curve with a
-    standard deviation of 3 K; the relative humidity is partly kept, and water and ozone follow
-    smooth curves of their own, by factors whose logarithm deviates by 0.4 and 0.3. Levels move
-    by a tenth of the distance to their neighbours.
+    columns hide them. Here a column moves by one warming and by a smooth curve; its relative
+    humidity is partly kept, and water, at most 101 % of saturation or what it was, and ozone follow
+    smooth curves of their own. Levels move by a tenth of the distance to their neighbours.
     """
     rng = _generator(atmosphere, seed)
     old = atmosphere.p_lev.numpy()
+    size = len(old), 1
     p_lev = old.copy()
-    p_lev[:, 1:-1] += rng.uniform(-0.1, 0.1, (len(old), 1)) * (old[:, 2:] - old[:, :-2]) / 2
+    p_lev[:, 1:-1] += rng.uniform(-0.1, 0.1, size) * (old[:, 2:] - old[:, :-2]) / 2
     p_lev[:, -1] *= 1 + rng.uniform(-0.01, 0.01, len(old))
     p_lev[:, -1] = np.maximum(p_lev[:, -1], p_lev[:, -2] + 0.5 * (old[:, -1] - old[:, -2]))
     p_lay = (p_lev[:, 1:] + p_lev[:, :-1]) / 2
-    warming = spread * (rng.uniform(-4, 8, (len(old), 1)) + 3 * _curves(p_lev, rng))
+    warming = rng.uniform(*drift.warming, size) + drift.temperature * _curves(p_lev, rng)
     t_lev = atmosphere.t_lev.numpy() + warming
-    between = (warming[:, 1:] + warming[:, :-1]) / 2
-    t_lay = atmosphere.t_lay.numpy() + between
+    t_lay = atmosphere.t_lay.numpy() + (warming[:, 1:] + warming[:, :-1]) / 2
     t_sfc = atmosphere.t_sfc.numpy() + warming[:, -1] + rng.normal(0, 2, len(old))
     old_water, old_t = atmosphere.gases["h2o"].numpy(), atmosphere.t_lay.numpy()
     wetter = saturation_pressure(t_lay) / saturation_pressure(old_t)
-    kept = np.where(p_lay > 2e4, wetter ** rng.uniform(0, 1, (len(old), 1)), 1.0)
-    water = old_water * kept * np.exp(spread * 0.4 * _curves(p_lay, rng))
+    kept = np.where(p_lay > 2e4, wetter ** rng.uniform(0, 1, size), 1.0)
+    water = drift.water * _curves(p_lay, rng)
+    ozone = drift.ozone * _curves(p_lay, rng)
+    low = np.clip(np.log(p_lay / _TROPOPAUSE) / np.log(5), 0, 1)  # 0 above, 1 below 500 hPa
+    water = old_water * kept * np.exp(water + low * rng.uniform(*drift.wetting, size))
     water = np.minimum(water, np.maximum(1.01 * _saturated(p_lay, t_lay), old_water))
-    ozone = atmosphere.gases["o3"].numpy() * np.exp(spread * 0.3 * _curves(p_lay, rng))
+    ozone = atmosphere.gases["o3"].numpy() * np.exp(ozone + rng.uniform(*drift.ozonising, size))
     return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
 
 

@@ -12,6 +12,7 @@ import torch
 
 from restudy.gasoptics import datasets
 from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.les import les_columns
 from restudy.gasoptics.emulators.network import LongwaveNetwork, ShortwaveNetwork
 from restudy.gasoptics.emulators.scores import (
     FluxErrors,
@@ -24,12 +25,14 @@ from restudy.gasoptics.emulators.training_sets import SetRecipe, joined_columns,
 from restudy.gasoptics.longwave import DIFFUSIVITY, GAUSS_1, Quadrature
 from restudy.gasoptics.reference import Fluxes, longwave_optics, shortwave_optics
 from restudy.gasoptics.rfmip import Rfmip
+from restudy.gasoptics.standard import WELL_MIXED
 from restudy.gasoptics.tables import KDistribution
 
 _BLOCK = 20  # columns at a time
 _LOWEST_SUN = math.cos(math.radians(87))  # line-by-line fluxes stop at a zenith angle near 87.6
 _VALIDATION = 7_000_000  # seed; no training has it
 
+SIMULATIONS = ("cabauw", "rcemip")
 Net = LongwaveNetwork | ShortwaveNetwork
 
 
@@ -112,9 +115,10 @@ def evaluate(network: Net) -> dict[str, Any]:
     dict
         By name of the columns: errors of fluxes [W/m2] and heating rates [K/day], in the paper's
         set-up. ``"validation"`` and ``"validation, standard"`` are for choices between designs;
-        the others are tests: ``"present day"``, the authors' columns, the other experiments of
-        RFMIP (those with present-day gases where these are no inputs), the forcing of the other
-        experiments, and the errors beside line-by-line fluxes.
+        the others are tests: ``"present day"``, the authors' columns, columns of large-eddy
+        simulations, the other experiments of RFMIP (those with present-day gases where these are
+        no inputs), the forcing of the other experiments, and the errors beside line-by-line
+        fluxes.
 
     Raises
     ------
@@ -127,6 +131,7 @@ def evaluate(network: Net) -> dict[str, Any]:
         "validation, standard": validation_columns(network, "standard"),
         "present day": paper_setup(real.atmosphere([0])),
         "authors' columns": paper_setup(datasets.paper_columns()),
+        **{f"LES, {name}": _simulated(name, real) for name in SIMULATIONS},
     }
     scores: dict[str, Any] = {}
     for name, columns in inside.items():
@@ -147,6 +152,13 @@ def evaluate(network: Net) -> dict[str, Any]:
 
 def _errors(network: Net, table: KDistribution, columns: Atmosphere) -> FluxErrors:
     return flux_errors(*emulated_and_exact(network, table, columns), columns.p_lev)
+
+
+def _simulated(name: str, real: Rfmip) -> Atmosphere:
+    """Return columns as a large-eddy simulation has them, with the present day's gases."""
+    present = {gas: float(x[0, 0]) for gas, x in real.atmosphere([0]).gases.items()}
+    mixed = {gas: x for gas, x in present.items() if gas in WELL_MIXED}
+    return paper_setup(les_columns(datasets.les_envelope(name), _VALIDATION, 50, mixed))
 
 
 def _fits(network: Net, columns: Atmosphere) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -68,13 +69,13 @@ def ship(
 
 
 def write_record(record: dict[str, Any], path: Path) -> None:
-    """Write a record as JSON, with numbers of six digits."""
+    """Write a record as JSON, with numbers of six digits; null where there is no number."""
     path.write_text(json.dumps(_rounded(record), indent=1) + "\n", encoding="utf-8")
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return None if math.isnan(value) else float(f"{value:.6g}")
     if isinstance(value, dict):
         return {key: _rounded(one) for key, one in value.items()}
     return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value

@@ -25,7 +25,8 @@ class Soap(torch.optim.Optimizer):
     rate : float
         Learning rate; about the change of a weight in a step.
     memory : float
-        Share of the old in each running mean, of gradients, squares and products.
+        Share of the old in each running mean, of gradients, squares and products. As it is the
+        same for all, a mean is at most the root of the mean square.
     every : int
         Steps from one turn of the basis to the next.
     widest : int
@@ -86,14 +87,16 @@ class Soap(torch.optim.Optimizer):
             if product is not None:
                 product.lerp_(new, fresh)
         if steps == 1 or steps % self._every == 0:
-            pairs = zip(state["products"], state["bases"], strict=True)
-            early = steps <= 2 * self._every
+            old, early = state["bases"], steps <= 2 * self._every
+            pairs = zip(state["products"], old, strict=True)
             state["bases"] = tuple(_turned(*pair, afresh=early) for pair in pairs)
+            state["square"] = _shared_out(state["square"], old, state["bases"])
         state["mean"].lerp_(gradient, fresh)
         state["square"].lerp_(_into(gradient, state["bases"]).square(), fresh)
         weight = 1 - self._memory**steps
         root = (state["square"] / weight).sqrt() + _TINY
-        return _back(_into(state["mean"] / weight, state["bases"]) / root, state["bases"])
+        ratio = _into(state["mean"] / weight, state["bases"]) / root
+        return _back(ratio.clamp(-1, 1), state["bases"])  # rounding errors along empty axes
 
     def _products(self, x: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return ``x x^T`` and ``x^T x``, None for a side that is too long; none of a vector."""
@@ -112,6 +115,21 @@ def _turned(
     if basis is None or afresh:
         return torch.linalg.eigh(product)[1].flip(1)
     return torch.linalg.qr(product @ basis)[0]
+
+
+def _shared_out(
+    square: torch.Tensor,
+    old: tuple[torch.Tensor | None, ...],
+    new: tuple[torch.Tensor | None, ...],
+) -> torch.Tensor:
+    """Share the squares along the old axes out among the new ones, by the squared cosines."""
+    shares = [
+        None if a is None or b is None else (b.T @ a).square()
+        for a, b in zip(old, new, strict=True)
+    ]
+    if shares and shares[0] is not None:
+        square = shares[0] @ square
+    return square @ shares[1].T if shares and shares[1] is not None else square
 
 
 def _into(x: torch.Tensor, bases: tuple[torch.Tensor | None, ...]) -> torch.Tensor:

@@ -33,6 +33,8 @@ from restudy.gasoptics.emulators.soap import Soap
 from restudy.gasoptics.emulators.training_sets import SetRecipe, TrainingSet, training_sets
 from restudy.gasoptics.errors import GasOpticsError
 
+_KINDS = ("perturbed", "drifted", "perturbed", "anywhere")  # of sets, in turn
+_FEW = 16  # copies of the standard atmospheres in a set that would have RFMIP's hundred columns
 _WARM = 100  # steps in which the learning rate rises, or a tenth of a short stage
 _EVERY = 100  # steps from one entry of the history to the next
 
@@ -70,11 +72,12 @@ class Recipe:
     other_gases : bool
         Whether the well-mixed gases vary.
     sets : int
-        Sets of columns, half of them perturbed and half drifted.
+        Sets of columns: half of them perturbed, a quarter each drifted by weather and anywhere.
     stages : tuple of Stage
         One after the other.
     base : str
-        Columns that are perturbed: ``"rfmip"``, ``"standard"``, or ``"auto"``.
+        Columns that are perturbed: ``"rfmip"``, ``"standard"``, or ``"auto"``, which is the first
+        of them that is at hand, the six standard ones 16 times in each set.
     copies : int
         How often a set has each of them.
     heating : float
@@ -98,13 +101,17 @@ class Recipe:
 
     def set_recipes(self) -> list[SetRecipe]:
         """Return how the sets are made."""
+        base, copies = self.base, self.copies
+        if base == "auto":
+            real = bool(datasets.columns("auto").dataset)
+            base, copies = ("rfmip", copies) if real else ("standard", _FEW * copies)
         return [
             SetRecipe(
                 table=self.design.table,
-                base=_base(self.base),
-                kind=("perturbed", "drifted")[number % 2],
+                base=base,
+                kind=_KINDS[number % len(_KINDS)],
                 other_gases=self.other_gases,
-                copies=self.copies,
+                copies=copies,
                 heating=self.heating,
             )
             for number in range(self.sets)
@@ -211,12 +218,6 @@ def train(
         history=history,
     )
     return Trained(network.cpu(), record)
-
-
-def _base(base: str) -> str:
-    if base != "auto":
-        return base
-    return "rfmip" if datasets.columns("auto").dataset else "standard"
 
 
 def _new_network(

@@ -17,7 +17,14 @@ import torch
 from restudy import data
 from restudy.gasoptics import datasets
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators.columns import drifted_columns, perturbed_columns, with_other_gases
+from restudy.gasoptics.emulators.columns import (
+    ANYWHERE,
+    CLIMATES,
+    WEATHER,
+    drifted_columns,
+    perturbed_columns,
+    with_other_gases,
+)
 from restudy.gasoptics.emulators.losses import sketches
 from restudy.gasoptics.emulators.network import Spectrum, spectrum_of
 from restudy.gasoptics.emulators.roots import exact_roots
@@ -26,7 +33,6 @@ from restudy.parallel import sweep
 
 _VERSION = 1  # of what a file holds and how it is made; older files are made again
 _BLOCK = 10  # columns at a time: what the solver's backward pass keeps stays in the cache
-_SPREAD = 2.0  # of drifts where the gases are those of other climates
 _BLACK = 0.07  # albedo of half of the columns
 
 
@@ -41,7 +47,8 @@ class SetRecipe:
     base : str
         ``"rfmip"``: the 100 sites of RFMIP, present day; ``"standard"``: standard atmospheres.
     kind : str
-        ``"perturbed"`` (the paper's recipe) or ``"drifted"``.
+        ``"perturbed"`` (the paper's recipe), ``"drifted"`` (by weather, or by climates where the
+        gases vary) or ``"anywhere"`` (drifted much farther).
     other_gases : bool
         Whether the well-mixed gases are drawn anew for each column.
     copies : int
@@ -196,7 +203,8 @@ def _columns(recipe: SetRecipe, rng: np.random.Generator) -> Atmosphere:
     if recipe.kind == "perturbed":
         columns = perturbed_columns(base, number)
     else:
-        columns = drifted_columns(base, number, _SPREAD if recipe.other_gases else 1.0)
+        near = CLIMATES if recipe.other_gases else WEATHER
+        columns = drifted_columns(base, number, ANYWHERE if recipe.kind == "anywhere" else near)
     if recipe.other_gases:
         columns = with_other_gases(columns, int(rng.integers(2**62)))
     size = columns.columns
