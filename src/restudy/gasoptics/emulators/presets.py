@@ -10,18 +10,22 @@ from restudy.gasoptics.emulators.network import Design
 from restudy.gasoptics.emulators.training import Recipe, Stage
 from restudy.gasoptics.errors import GasOpticsError
 
-# What a preset multiplies: widths, sets of columns, steps.
-_PRESETS = {"quick": (1, 0.1, 0.1), "full": (1, 1.0, 1.0), "paper": (2, 5.0, 8.0)}
+# What a preset multiplies: widths, sets of columns, steps; the columns of a step.
+_PRESETS = {
+    "quick": (1, 1 / 12, (0.15, 0.1), 20),
+    "full": (1, 1.0, (1.0, 1.0), 24),
+    "paper": (2, 8.0, (8.0, 8.0), 64),
+}
 # The first hidden layer and both blocks of the second; experts; sets; steps of both stages.
 _FULL: dict[tuple[str, bool], tuple[tuple[int, int, int], int, int, tuple[int, int]]] = {
-    ("lw-g256", False): ((64, 48, 32), 1, 24, (3000, 2000)),
-    ("lw-g256", True): ((128, 64, 32), 1, 24, (3500, 2500)),
-    ("lw-g128", False): ((96, 48, 32), 2, 24, (3000, 2000)),
-    ("lw-g128", True): ((128, 48, 32), 2, 24, (3500, 2500)),
-    ("sw-g224", False): ((64, 48, 8), 2, 24, (3000, 2000)),
-    ("sw-g224", True): ((64, 48, 8), 2, 24, (3000, 2000)),
-    ("sw-g112", False): ((72, 56, 8), 2, 24, (3000, 2000)),
-    ("sw-g112", True): ((72, 56, 8), 2, 24, (3000, 2000)),
+    ("lw-g256", False): ((64, 48, 32), 1, 24, (6000, 4000)),
+    ("lw-g256", True): ((128, 64, 32), 1, 24, (7000, 5000)),
+    ("lw-g128", False): ((96, 48, 32), 2, 24, (6000, 4000)),
+    ("lw-g128", True): ((128, 48, 32), 2, 24, (7000, 5000)),
+    ("sw-g224", False): ((64, 48, 8), 2, 24, (6000, 4000)),
+    ("sw-g224", True): ((64, 48, 8), 2, 24, (6000, 4000)),
+    ("sw-g112", False): ((72, 56, 8), 2, 24, (6000, 4000)),
+    ("sw-g112", True): ((72, 56, 8), 2, 24, (6000, 4000)),
 }
 
 
@@ -31,8 +35,8 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     Parameters
     ----------
     name : str
-        ``"quick"``: a tenth of the training, in less than a minute; ``"full"``: the networks that
-        come with the package, in three to six minutes each on one core; ``"paper"``: larger ones,
+        ``"quick"``: a tenth of the training, in half a minute; ``"full"``: the networks that
+        come with the package, in three minutes each on one core; ``"paper"``: larger ones,
         for a GPU.
     table : str
         k-distribution.
@@ -55,7 +59,7 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
         known = ", ".join(dict.fromkeys(known for known, _ in _FULL))
         raise GasOpticsError(f"no k-distribution {table!r}; use {known}.")
     widths, experts, sets, steps = _FULL[table, other_gases]
-    wider, more, longer = _PRESETS[name]
+    wider, more, longer, columns = _PRESETS[name]
     hidden, first, second = (wider * width for width in widths)
     return Recipe(
         design=design_for(
@@ -64,8 +68,8 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
         other_gases=other_gases,
         sets=round(more * sets),
         stages=(
-            Stage(round(longer * steps[0]), 2e-2, 64, fluxes=False),
-            Stage(round(longer * steps[1]), 1e-3, 64, fluxes=True),
+            Stage(round(longer[0] * steps[0]), 2e-2, columns, fluxes=False),
+            Stage(round(longer[1] * steps[1]), 1e-3, columns, fluxes=True),
         ),
     )
 
