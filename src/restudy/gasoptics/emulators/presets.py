@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from restudy.gasoptics import datasets
 from restudy.gasoptics.emulators.inputs import gases_that_matter
@@ -10,23 +10,34 @@ from restudy.gasoptics.emulators.network import Design
 from restudy.gasoptics.emulators.training import Recipe, Stage
 from restudy.gasoptics.errors import GasOpticsError
 
-# What a preset multiplies: widths, sets of columns, steps; the columns of a step.
-_PRESETS = {
-    "quick": (1, 1 / 12, (0.15, 0.1), 20),
-    "full": (1, 1.0, (1.0, 1.0), 24),
-    "paper": (2, 8.0, (8.0, 8.0), 64),
+# What a preset multiplies: widths, and sets of columns and steps; quick has steps of its own.
+_PRESETS = {"quick": (1, 1 / 12), "full": (1, 1.0), "paper": (2, 8.0)}
+_QUICK_STEPS, _QUICK_COLUMNS = (900, 400), 20
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One line of the table below."""
+
+    hidden: int
+    blocks: tuple[int, int]
+    experts: int
+    sets: int
+    steps: tuple[int, int]
+    columns: int
+
+
+_FULL = {
+    ("lw-g256", False): _Plan(64, (48, 32), 1, 24, (3000, 2000), 64),
+    ("lw-g256", True): _Plan(128, (64, 32), 1, 32, (10_000, 6000), 24),
+    ("lw-g128", False): _Plan(96, (48, 32), 2, 24, (4000, 2500), 24),
+    ("lw-g128", True): _Plan(128, (48, 32), 2, 32, (10_000, 6000), 24),
+    ("sw-g224", False): _Plan(64, (48, 8), 2, 24, (3000, 2000), 64),
+    ("sw-g224", True): _Plan(64, (48, 8), 2, 24, (6000, 4000), 24),
+    ("sw-g112", False): _Plan(72, (56, 8), 2, 24, (4000, 2500), 24),
+    ("sw-g112", True): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
 }
-# The first hidden layer and both blocks of the second; experts; sets; steps of both stages.
-_FULL: dict[tuple[str, bool], tuple[tuple[int, int, int], int, int, tuple[int, int]]] = {
-    ("lw-g256", False): ((64, 48, 32), 1, 24, (6000, 4000)),
-    ("lw-g256", True): ((128, 64, 32), 1, 24, (7000, 5000)),
-    ("lw-g128", False): ((96, 48, 32), 2, 24, (6000, 4000)),
-    ("lw-g128", True): ((128, 48, 32), 2, 24, (7000, 5000)),
-    ("sw-g224", False): ((64, 48, 8), 2, 24, (6000, 4000)),
-    ("sw-g224", True): ((64, 48, 8), 2, 24, (6000, 4000)),
-    ("sw-g112", False): ((72, 56, 8), 2, 24, (6000, 4000)),
-    ("sw-g112", True): ((72, 56, 8), 2, 24, (6000, 4000)),
-}
+_NEAR = ("perturbed", "drifted")  # kinds of columns of the long wave with all gases
 
 
 def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
@@ -58,20 +69,25 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     if (table, other_gases) not in _FULL:
         known = ", ".join(dict.fromkeys(known for known, _ in _FULL))
         raise GasOpticsError(f"no k-distribution {table!r}; use {known}.")
-    widths, experts, sets, steps = _FULL[table, other_gases]
-    wider, more, longer, columns = _PRESETS[name]
-    hidden, first, second = (wider * width for width in widths)
-    return Recipe(
-        design=design_for(
-            table, (hidden,), (first, second), other_gases=other_gases, experts=experts
-        ),
+    plan = _FULL[table, other_gases]
+    wider, more = _PRESETS[name]
+    steps = _QUICK_STEPS if name == "quick" else tuple(round(more * s) for s in plan.steps)
+    first, second = (wider * width for width in plan.blocks)
+    columns = _QUICK_COLUMNS if name == "quick" else plan.columns
+    design = design_for(
+        table,
+        (wider * plan.hidden,),
+        (first, second),
         other_gases=other_gases,
-        sets=round(more * sets),
-        stages=(
-            Stage(round(longer[0] * steps[0]), 2e-2, columns, fluxes=False),
-            Stage(round(longer[1] * steps[1]), 1e-3, columns, fluxes=True),
-        ),
+        experts=plan.experts,
     )
+    rates = (2e-2, False), (1e-3, True)
+    stages = [
+        Stage(count, rate, columns, fluxes)
+        for count, (rate, fluxes) in zip(steps, rates, strict=True)
+    ]
+    recipe = Recipe(design, other_gases, round(more * plan.sets), tuple(stages))
+    return replace(recipe, kinds=_NEAR) if design.longwave and other_gases else recipe
 
 
 def design_for(

@@ -33,7 +33,6 @@ from restudy.gasoptics.emulators.soap import Soap
 from restudy.gasoptics.emulators.training_sets import SetRecipe, TrainingSet, training_sets
 from restudy.gasoptics.errors import GasOpticsError
 
-_KINDS = ("perturbed", "drifted", "perturbed", "anywhere")  # of sets, in turn
 _FEW = 16  # copies of the standard atmospheres in a set that would have RFMIP's hundred columns
 _WARM = 100  # steps in which the learning rate rises, or a tenth of a short stage
 _EVERY = 100  # steps from one entry of the history to the next
@@ -72,9 +71,11 @@ class Recipe:
     other_gases : bool
         Whether the well-mixed gases vary.
     sets : int
-        Sets of columns: half of them perturbed, a quarter each drifted by weather and anywhere.
+        Sets of columns.
     stages : tuple of Stage
         One after the other.
+    kinds : tuple of str
+        Of the sets, in turn.
     base : str
         Columns that are perturbed: ``"rfmip"``, ``"standard"``, or ``"auto"``, which is the first
         of them that is at hand, the six standard ones 16 times in each set.
@@ -93,6 +94,7 @@ class Recipe:
     other_gases: bool
     sets: int
     stages: tuple[Stage, ...]
+    kinds: tuple[str, ...] = ("perturbed", "drifted", "perturbed", "anywhere")
     base: str = "auto"
     copies: int = 1
     heating: float = 1.0
@@ -109,7 +111,7 @@ class Recipe:
             SetRecipe(
                 table=self.design.table,
                 base=base,
-                kind=_KINDS[number % len(_KINDS)],
+                kind=self.kinds[number % len(self.kinds)],
                 other_gases=self.other_gases,
                 copies=copies,
                 heating=self.heating,
