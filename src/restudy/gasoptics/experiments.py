@@ -24,12 +24,13 @@ from restudy.gasoptics.emulators.search import search as find
 from restudy.gasoptics.emulators.training import Recipe, Trained, train
 from restudy.gasoptics.emulators.weights import shipped_network
 from restudy.gasoptics.experiments_les import Tuning
-from restudy.gasoptics.experiments_networks import Contender
-from restudy.gasoptics.experiments_reference import FULL
+from restudy.gasoptics.experiments_networks import Contender, compare, setup_errors
+from restudy.gasoptics.experiments_reference import FULL, HALF
 from restudy.gasoptics.reference import LongwaveOptics, longwave_optics
 
 OURS: Final = "ours"
 ALL_GASES: Final = "ours, all gases"
+HALVED: Final = "ours, half the g-points"
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,29 @@ def ours(spectrum: str, found: Training, setup: Setup) -> LongwaveNetwork | Shor
     if setup.recipe == "quick":
         return shipped_network(FULL[spectrum])
     return found.trained[spectrum].network
+
+
+def with_half(errors: pd.DataFrame, spectrum: str, atmosphere: Atmosphere) -> pd.DataFrame:
+    """Add our network of half the g-points, beside its own tables, to the errors of all others.
+
+    Parameters
+    ----------
+    errors : pandas.DataFrame
+        Of `restudy.gasoptics.experiments_networks.setup_errors`.
+    spectrum : str
+        ``"longwave"`` or ``"shortwave"``.
+    atmosphere : Atmosphere
+        The columns, from the top down, in float64.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With one row more.
+    """
+    network = shipped_network(HALF[spectrum])
+    one = Contender(HALVED, "ours", network.optics, multiply_adds(network))
+    found = compare(datasets.k_distribution(HALF[spectrum]), atmosphere, [one])
+    return pd.concat([errors, setup_errors(found)])
 
 
 def authors(spectrum: str) -> list[Contender]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from restudy.gasoptics.emulators.paper_networks import SIZES
+from restudy.gasoptics.experiments import ALL_GASES, HALVED, OURS
 from restudy.gasoptics.experiments_reference import FULL, HALF
 
 FLOAT32: Final = "over_tables_at_their_best_batch"
@@ -63,8 +64,9 @@ def pareto(table: pd.DataFrame, errors: pd.DataFrame, spectrum: str) -> pd.DataF
     """
     prefixes = {size: f"paper {size}," for size in SIZES} | {
         "Ukkonen 2020": "Ukkonen 2020,",
-        "ours": f"ours {FULL[spectrum]}, ",
-        "ours, all gases": f"ours {FULL[spectrum]}-all-gases, ",
+        OURS: f"ours {FULL[spectrum]}, ",
+        ALL_GASES: f"ours {FULL[spectrum]}-all-gases, ",
+        HALVED: f"ours {HALF[spectrum]}, ",
     }
     rows = {}
     for name, row in errors.iterrows():
