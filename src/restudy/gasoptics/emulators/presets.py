@@ -34,7 +34,7 @@ _FULL = {
     ("lw-g128", True): _Plan(128, (48, 32), 2, 32, (10_000, 6000), 24),
     ("sw-g224", False): _Plan(64, (48, 8), 2, 24, (3000, 2000), 64),
     ("sw-g224", True): _Plan(64, (48, 8), 2, 24, (6000, 4000), 24),
-    ("sw-g112", False): _Plan(72, (56, 8), 2, 24, (4000, 2500), 24),
+    ("sw-g112", False): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
     ("sw-g112", True): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
 }
 _NEAR = ("perturbed", "drifted")  # kinds of columns of the long wave with all gases
