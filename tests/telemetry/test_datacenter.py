@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from restudy.answers import Missing
 from restudy.telemetry import joined, operations, planted_faults
 from restudy.telemetry.datacenter import datacenter
 from restudy.telemetry.experiments import Setup
@@ -14,7 +15,6 @@ from restudy.telemetry.generator.cluster import gpu_nodes, hardware_table
 from restudy.telemetry.metrics import TelemetryError
 from restudy.telemetry.strips import PublishedCores, published_strips
 from restudy.traces.jobs import TraceError
-from restudy.traces.results import Missing
 
 RECIPE = planted_faults.recipe(seed=11)
 METRICS = (*planted_faults.METRICS, "node_procs_running")

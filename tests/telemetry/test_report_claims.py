@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from restudy import claims
+from restudy.answers import Missing
 from restudy.telemetry import operations, report_claims
 from restudy.telemetry.datacenter import Datacenter, generated
 from restudy.telemetry.experiments import Setup
-from restudy.traces.results import Missing
 
 # What the chapter does not read or keep; see `report_claims.measured`.
 NOT_READ = {

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from restudy.answers import Missing, attempt
 from restudy.traces import calibration, datasets, experiments, hardware
-from restudy.traces.experiments import Setup, attempt
+from restudy.traces.experiments import Setup
 from restudy.traces.jobs import TraceError
-from restudy.traces.results import Missing
 
 QUESTIONS = {
     "overview": experiments.overview,

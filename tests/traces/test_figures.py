@@ -8,10 +8,10 @@ import pytest
 from matplotlib.colors import to_hex
 
 from restudy import style
+from restudy.answers import Missing
 from restudy.traces import calibration, experiments, figures, figures_findings, power
 from restudy.traces.experiments import Setup
 from restudy.traces.findings import PowerFit
-from restudy.traces.results import Missing
 
 
 @pytest.fixture(autouse=True)

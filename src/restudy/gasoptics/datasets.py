@@ -10,6 +10,19 @@ import numpy as np
 
 from restudy import data
 from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.les import Envelope, read_envelope, read_rcemip_column
+from restudy.gasoptics.emulators.paper_files import (
+    read_paper_columns,
+    read_paper_longwave,
+    read_paper_shortwave,
+)
+from restudy.gasoptics.emulators.paper_networks import SIZES, PaperLongwave, PaperShortwave
+from restudy.gasoptics.emulators.ukkonen import (
+    UkkonenLongwave,
+    UkkonenShortwave,
+    read_ukkonen_longwave,
+    read_ukkonen_shortwave,
+)
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.reference import Fluxes
 from restudy.gasoptics.rfmip import Rfmip, read_fluxes, read_rfmip
@@ -27,8 +40,18 @@ REFERENCE: Mapping[str, tuple[str, str]] = {
 }
 LINE_BY_LINE: Mapping[str, tuple[str, str]] = {
     "longwave": ("rfmip-lblrtm-longwave", "rfmip-lblrtm-longwave"),
+    "longwave-f2": ("rfmip-lblrtm-longwave-f2", "rfmip-lblrtm-longwave-f2"),
+    "longwave-f3": ("rfmip-lblrtm-longwave-f3", "rfmip-lblrtm-longwave-f3"),
     "shortwave": ("rfmip-lblrtm-shortwave", "rfmip-lblrtm-shortwave"),
 }
+# Spectral range: datasets of the networks of Ukkonen et al. (2020).
+UKKONEN: Mapping[str, tuple[str, str]] = {
+    "longwave": ("ukkonen-lw-absorption", "ukkonen-lw-planck"),
+    "shortwave": ("ukkonen-sw-absorption", "ukkonen-sw-rayleigh"),
+}
+# Large-eddy simulation: dataset with its envelope.
+LES: Mapping[str, str] = {"cabauw": "les-cabauw", "rcemip": "les-rcemip"}
+PAPER_COLUMNS = "veerman-test-columns"
 CHOICES = ("auto", "rfmip", "standard")
 
 
@@ -102,12 +125,98 @@ def reference_fluxes(spectrum: str) -> Fluxes:
 def line_by_line_fluxes(spectrum: str) -> Fluxes:
     """Give LBLRTM's fluxes for the columns of RFMIP: ``"longwave"`` or ``"shortwave"``.
 
+    ``"longwave-f2"`` has CFC-12 and stands for the other halocarbons by an equivalent of CFC-11,
+    ``"longwave-f3"`` for all of them by equivalents of CFC-12 and HFC-134a.
+
     Raises
     ------
     GasOpticsError
         If the spectral range is unknown or a file is not at hand.
     """
     return _fluxes(LINE_BY_LINE, spectrum)
+
+
+def paper_longwave(size: str) -> PaperLongwave:
+    """Give the authors' trained networks of the long wave, of a size such as ``"64-64"``.
+
+    Raises
+    ------
+    GasOpticsError
+        If the size is unknown or a file is not at hand.
+    """
+    path = _paper_weights(size)
+    return read_paper_longwave(path, size, k_distribution("lw-g256"))
+
+
+def paper_shortwave(size: str) -> PaperShortwave:
+    """Give the authors' trained networks of the short wave, of a size such as ``"64-64"``.
+
+    Raises
+    ------
+    GasOpticsError
+        If the size is unknown or a file is not at hand.
+    """
+    path = _paper_weights(size)
+    return read_paper_shortwave(path, size, k_distribution("sw-g224"))
+
+
+def paper_columns() -> Atmosphere:
+    """Give the perturbed columns on which the paper's authors tested their networks.
+
+    Raises
+    ------
+    GasOpticsError
+        If the file is not at hand.
+    """
+    return read_paper_columns(_at_hand(PAPER_COLUMNS))
+
+
+def ukkonen_longwave() -> UkkonenLongwave:
+    """Give the networks of Ukkonen et al. (2020) for the long wave.
+
+    Raises
+    ------
+    GasOpticsError
+        If a file is not at hand.
+    """
+    first, second = (_at_hand(name) for name in UKKONEN["longwave"])
+    return read_ukkonen_longwave(first, second, k_distribution("lw-g256"))
+
+
+def ukkonen_shortwave() -> UkkonenShortwave:
+    """Give the networks of Ukkonen et al. (2020) for the short wave.
+
+    Raises
+    ------
+    GasOpticsError
+        If a file is not at hand.
+    """
+    first, second = (_at_hand(name) for name in UKKONEN["shortwave"])
+    return read_ukkonen_shortwave(first, second, k_distribution("sw-g224"))
+
+
+def les_envelope(simulation: str) -> Envelope:
+    """Give what air occurs in a large-eddy simulation: ``"cabauw"`` or ``"rcemip"``.
+
+    Raises
+    ------
+    GasOpticsError
+        If the simulation is unknown or its file is not at hand.
+    """
+    if simulation not in LES:
+        raise GasOpticsError(f"no simulation {simulation!r}; use {' or '.join(LES)}.")
+    return read_envelope(_at_hand(LES[simulation]), simulation)
+
+
+def rcemip_column() -> Atmosphere:
+    """Give the column of air that the radiation of RCEMIP begins with.
+
+    Raises
+    ------
+    GasOpticsError
+        If the file is not at hand.
+    """
+    return read_rcemip_column(_at_hand("les-rcemip-input"))
 
 
 def columns(choice: str = "auto") -> Columns:
@@ -145,6 +254,12 @@ def _fluxes(named: Mapping[str, tuple[str, str]], spectrum: str) -> Fluxes:
         raise GasOpticsError(f"no spectral range {spectrum!r}; use {' or '.join(named)}.")
     up, down = named[spectrum]
     return read_fluxes(_at_hand(up), _at_hand(down))
+
+
+def _paper_weights(size: str) -> Path:
+    if size not in SIZES:
+        raise GasOpticsError(f"no network of size {size!r}; use {', '.join(SIZES)}.")
+    return _at_hand(f"veerman-networks-{size}")
 
 
 def _at_hand(dataset: str) -> Path:

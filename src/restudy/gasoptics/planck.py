@@ -86,12 +86,35 @@ def thermal_source(
     planck = table.planck
     if planck is None:
         raise GasOpticsError(f"{table.name} has no Planck source; use tables of the long wave.")
-    fraction = planck_fraction(planck, atmosphere, located)  # (columns, layers, g)
-    sizes = torch.tensor([band.stop - band.start for band in table.bands], device=fraction.device)
+    return shared_out(planck, table.bands, planck_fraction(planck, atmosphere, located), atmosphere)
+
+
+def shared_out(
+    planck: PlanckTable, bands: tuple[slice, ...], fraction: torch.Tensor, atmosphere: Atmosphere
+) -> ThermalSource:
+    """Share out Planck's function of each band among its g-points.
+
+    Parameters
+    ----------
+    planck : PlanckTable
+        The tabulated function.
+    bands : tuple of slice
+        The g-points of each band.
+    fraction : torch.Tensor, shape (columns, layers, g)
+        Shares of the g-points.
+    atmosphere : Atmosphere
+        The columns, from the top down.
+
+    Returns
+    -------
+    ThermalSource
+        In the precision of the fractions.
+    """
+    sizes = torch.tensor([band.stop - band.start for band in bands], device=fraction.device)
 
     def emitted(share: torch.Tensor, temperature: torch.Tensor) -> torch.Tensor:
-        bands = band_radiance(planck, temperature)
-        return share * bands.repeat_interleave(sizes, dim=-1, output_size=table.g_points)
+        of_band = band_radiance(planck, temperature.to(share.dtype))
+        return share * of_band.repeat_interleave(sizes, dim=-1, output_size=share.shape[-1])
 
     tiny = torch.finfo(fraction.dtype).tiny  # keeps the gradient of the root finite
     between = (fraction[:, :-1] * fraction[:, 1:]).clamp(min=tiny).sqrt()

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from restudy.answers import Missing, attempt
 from restudy.telemetry import cluster, experiments, gpu_heat, published
 from restudy.telemetry.attribution import Attribution
 from restudy.telemetry.cotermination import Cotermination
@@ -20,10 +21,9 @@ from restudy.telemetry.ratios import RATIOS
 from restudy.telemetry.state_moments import PAPER_STATES
 from restudy.telemetry.utilisation import Utilisation, utilisation
 from restudy.traces.datasets import PowerSeries, WeekLoad
-from restudy.traces.experiments import attempt
 from restudy.traces.findings import PowerFit
 from restudy.traces.jobs import TraceError
-from restudy.traces.results import CLASSES, Missing
+from restudy.traces.results import CLASSES
 
 T = TypeVar("T")
 

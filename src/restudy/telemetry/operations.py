@@ -1,7 +1,7 @@
 """The questions of arXiv 2107.11832 to a datacenter."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import dask
@@ -9,6 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
+from restudy.answers import Missing
 from restudy.telemetry import percentiles as percentile_tables
 from restudy.telemetry import published, shift, week
 from restudy.telemetry import strips as strip_loads
@@ -29,9 +30,8 @@ from restudy.telemetry.spearman import spearman
 from restudy.telemetry.sums import extent
 from restudy.traces import distributions, hardware, outcomes
 from restudy.traces.datasets import PowerSeries
-from restudy.traces.experiments import attempt
 from restudy.traces.findings import PowerFit
-from restudy.traces.results import CLASSES, Missing
+from restudy.traces.results import CLASSES
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -277,11 +277,6 @@ def merged_names(center: Datacenter) -> pd.DataFrame:
     }
     whole = pd.concat({name: one.xs(POWER, level=0) for name, one in tables.items()})
     return whole.drop(index="all", level=1)[["samples", "50 %", "99 %", "mean", "max"]]
-
-
-def ask(found: T | Missing, question: Callable[[T], S]) -> S | Missing:
-    """Ask something of an answer; where there is none, say why not."""
-    return found if isinstance(found, Missing) else attempt(lambda: question(found))
 
 
 def printed() -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import matplotlib.pyplot as plt
@@ -10,10 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
-from restudy.quantities import number, readable
-from restudy.style import axes, legend_above
-from restudy.traces.figures import say
-from restudy.traces.results import Missing
+from restudy.quantities import number
+from restudy.style import legend_above
 
 T = TypeVar("T")
 
@@ -25,19 +23,6 @@ _ENGINES = {
     "duckdb, grid": (style.SERIES[3], "v"),
     "duckdb, intervals": (style.SERIES[1], "P"),
 }
-
-
-def draw(figure: Callable[[T], Axes | Sequence[Axes]], found: T | Missing) -> None:
-    """Draw an answer, or say why there is none."""
-    if isinstance(found, Missing):
-        say(found, axes(None))
-    else:
-        figure(found)
-
-
-def table(show: Callable[[T], pd.DataFrame], found: T | Missing) -> pd.DataFrame:
-    """Give the table of an answer as text, or why there is none."""
-    return found.table() if isinstance(found, Missing) else readable(show(found))
 
 
 def race(results: Mapping[str, Any], questions: Sequence[str]) -> Sequence[Axes]:

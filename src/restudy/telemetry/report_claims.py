@@ -7,6 +7,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
+from restudy.answers import Missing
 from restudy.telemetry import operations
 from restudy.telemetry.correlation import Correlations
 from restudy.telemetry.datacenter import Datacenter
@@ -15,7 +16,7 @@ from restudy.telemetry.percentiles import GPU_NODES_AS_CODED, percentiles
 from restudy.telemetry.profiles import Profile
 from restudy.telemetry.racks import RackPower, rack_of
 from restudy.traces import arrivals, distributions
-from restudy.traces.results import CLASSES, Missing
+from restudy.traces.results import CLASSES
 
 _STATISTICS = {
     "1 %": "p1",

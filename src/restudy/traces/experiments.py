@@ -1,18 +1,16 @@
 """The questions of the chapter, one function each: a trace in, a plain result out.
 
 Every result has ``table()`` for reading. A function raises `TraceError` with one sentence when the
-trace cannot answer, for example when it has no states; `attempt` turns that into a `Missing`, which
-the figures show as text, so that one chapter serves every trace.
+trace cannot answer, for example when it has no states; `restudy.answers.attempt` turns that into a
+`Missing`, which the figures show as text, so that one chapter serves every trace.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from restudy.errors import UserError
 from restudy.traces import (
     arrivals,
     clock,
@@ -33,14 +31,11 @@ from restudy.traces.results import (
     FailuresByHour,
     Hardware,
     JobSize,
-    Missing,
     Overview,
     StateShares,
     Submissions,
     WaitAndRun,
 )
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,22 +73,6 @@ class Setup:
     def paper(cls) -> Self:
         """Take the paper's number of jobs, and intervals that no longer move."""
         return cls(scale=1.0, replicates=10_000)
-
-
-def attempt(question: Callable[[], T]) -> T | Missing:
-    """Ask, and say why where the trace, or what goes with it, cannot answer.
-
-    Examples
-    --------
-    >>> def ask() -> float:
-    ...     raise TraceError("the trace has no states.")
-    >>> attempt(ask)
-    Missing(reason='the trace has no states.')
-    """
-    try:
-        return question()
-    except UserError as error:
-        return Missing(reason=str(error))
 
 
 def present(trace: JobTrace) -> tuple[Kind, ...]:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator, NullLocator, PercentFormatter
 
 from restudy import style
+from restudy.answers import Missing, say
 from restudy.style import axes, legend_above
 from restudy.traces.arrivals import Unit
 from restudy.traces.counting import Kind
@@ -19,7 +20,6 @@ from restudy.traces.results import (
     CLASSES,
     FailuresByHour,
     JobSize,
-    Missing,
     StateShares,
     Submissions,
     WaitAndRun,
@@ -40,25 +40,6 @@ _TICKS = {
     432_000: "5 d",
     2_592_000: "30 d",
 }
-
-
-def say(result: Missing, ax: Axes) -> Axes:
-    """Write into the Axes why there is nothing to draw; a figure of its own becomes low."""
-    figure = ax.get_figure(root=True)
-    if figure is not None and len(figure.axes) == 1:
-        figure.set_figheight(1.3)
-    ax.set_axis_off()
-    ax.text(
-        0.5,
-        0.5,
-        result.reason,
-        ha="center",
-        va="center",
-        wrap=True,
-        transform=ax.transAxes,
-        bbox={"facecolor": style.BAND, "edgecolor": "none", "boxstyle": "round,pad=0.8"},
-    )
-    return ax
 
 
 def submissions_per_day(

@@ -5,11 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator, NullFormatter, PercentFormatter
 
 from restudy import style
+from restudy.answers import Missing, say
 from restudy.style import axes, legend_above
-from restudy.traces.figures import say
 from restudy.traces.findings import ClockShifts, MlAgainstGeneric, PowerFit, Unassigned
 from restudy.traces.inference import Effect
-from restudy.traces.results import Missing
 
 _TITLES = {
     ("failed", "risk ratio"): "risk of failing",

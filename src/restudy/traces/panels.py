@@ -13,13 +13,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from restudy import style
+from restudy.answers import Missing
 from restudy.quantities import number, readable
 from restudy.style import axes, legend_above
 from restudy.traces import calibration
 from restudy.traces.counting import Kind
 from restudy.traces.figures import Curve
 from restudy.traces.jobs import JobTrace
-from restudy.traces.results import Missing, Submissions
+from restudy.traces.results import Submissions
 
 _NAMES = {
     "generic_completed": "generic, completed",

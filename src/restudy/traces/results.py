@@ -15,23 +15,6 @@ CLASSES: tuple[Kind, ...] = ("generic", "ml")
 
 
 @dataclass(frozen=True)
-class Missing:
-    """A question that a trace cannot answer.
-
-    Attributes
-    ----------
-    reason : str
-        One sentence.
-    """
-
-    reason: str
-
-    def table(self) -> pd.DataFrame:
-        """Give the reason, as a table with one row."""
-        return pd.DataFrame({"not answered": [self.reason]})
-
-
-@dataclass(frozen=True)
 class Overview:
     """What a trace holds.
 

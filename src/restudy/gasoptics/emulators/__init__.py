@@ -1,0 +1,1 @@
+"""Networks that stand for RRTMGP's gas optics."""

@@ -1,0 +1,169 @@
+"""Networks tuned to one large-eddy simulation, whose air varies little.
+
+Ozone follows from the pressure, so that it is no input; and where the domain stays below the
+tropopause, the networks of one side are enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.les import Envelope, les_columns, les_samples
+from restudy.gasoptics.emulators.paper_networks import PaperLongwave, PaperShortwave
+from restudy.gasoptics.emulators.paper_training import (
+    Recipe,
+    train_paper_longwave,
+    train_paper_shortwave,
+)
+from restudy.gasoptics.emulators.scores import FluxErrors, flux_errors, paper_setup, solve
+from restudy.gasoptics.reference import (
+    LongwaveOptics,
+    ShortwaveOptics,
+    longwave_optics,
+    shortwave_optics,
+)
+from restudy.gasoptics.tables import KDistribution
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned set of networks, judged on columns it has not seen.
+
+    Attributes
+    ----------
+    size : str
+        One of `paper_networks.SIZES`.
+    networks : PaperLongwave or PaperShortwave
+        The networks.
+    errors : FluxErrors
+        Against the tables, within the domain, with nothing coming down from above it.
+    """
+
+    size: str
+    networks: PaperLongwave | PaperShortwave
+    errors: FluxErrors
+
+
+def tuned_longwave(
+    table: KDistribution,
+    envelope: Envelope,
+    size: str,
+    recipe: Recipe,
+    *,
+    seed: int,
+    sets: int = 10,
+    count: int = 100,
+    executor: Executor | None = None,
+) -> Tuned:
+    """Train networks of the long wave for a simulation, and judge them.
+
+    Parameters
+    ----------
+    table : KDistribution
+        The tables to learn from.
+    envelope : Envelope
+        What air occurs.
+    size : str
+        One of `paper_networks.SIZES`.
+    recipe : Recipe
+        How they learn.
+    seed : int
+        Of all random numbers.
+    sets, count : int
+        Number of sets of samples, and of columns in each.
+    executor : concurrent.futures.Executor, optional
+        Trains the networks side by side.
+
+    Returns
+    -------
+    Tuned
+        The networks and their errors.
+    """
+    samples, unseen = _drawn(envelope, seed, sets, count)
+    networks, _ = train_paper_longwave(
+        table, samples, size, recipe, seed=seed, ozone=False, executor=executor
+    )
+    with torch.no_grad():
+        found = networks.double().optics(unseen)
+        return Tuned(size, networks, les_errors(found, longwave_optics(table, unseen), unseen))
+
+
+def tuned_shortwave(
+    table: KDistribution,
+    envelope: Envelope,
+    size: str,
+    recipe: Recipe,
+    *,
+    seed: int,
+    sets: int = 10,
+    count: int = 100,
+    executor: Executor | None = None,
+) -> Tuned:
+    """Train networks of the short wave for a simulation, and judge them.
+
+    Parameters
+    ----------
+    table : KDistribution
+        The tables to learn from.
+    envelope : Envelope
+        What air occurs.
+    size : str
+        One of `paper_networks.SIZES`.
+    recipe : Recipe
+        How they learn.
+    seed : int
+        Of all random numbers.
+    sets, count : int
+        Number of sets of samples, and of columns in each.
+    executor : concurrent.futures.Executor, optional
+        Trains the networks side by side.
+
+    Returns
+    -------
+    Tuned
+        The networks and their errors.
+    """
+    samples, unseen = _drawn(envelope, seed, sets, count)
+    networks, _ = train_paper_shortwave(
+        table, samples, size, recipe, seed=seed, ozone=False, executor=executor
+    )
+    with torch.no_grad():
+        found = networks.double().optics(unseen)
+        return Tuned(size, networks, les_errors(found, shortwave_optics(table, unseen), unseen))
+
+
+def les_errors(
+    found: LongwaveOptics | ShortwaveOptics,
+    exact: LongwaveOptics | ShortwaveOptics,
+    columns: Atmosphere,
+) -> FluxErrors:
+    """Compare optics within the domain of a simulation, in the paper's set-up.
+
+    Parameters
+    ----------
+    found, exact : LongwaveOptics or ShortwaveOptics
+        Of a network, and of the tables.
+    columns : Atmosphere
+        The columns, from the top down.
+
+    Returns
+    -------
+    FluxErrors
+        No radiation comes down into the domain but the sun's.
+    """
+    ours, theirs = (solve(optics, paper_setup(columns)).total() for optics in (found, exact))
+    return flux_errors(ours, theirs, columns.p_lev)
+
+
+def _drawn(
+    envelope: Envelope, seed: int, sets: int, count: int
+) -> tuple[Iterable[Atmosphere], Atmosphere]:
+    """Return the sets of samples to learn from, and columns to judge on."""
+    first, *others = np.random.SeedSequence(seed).spawn(1 + sets)
+    return [les_samples(envelope, s, count) for s in others], les_columns(envelope, first, count)

@@ -1,0 +1,387 @@
+"""One network for the gas optics of a spectral range, over the whole atmosphere.
+
+A few dense layers see a layer of air. The last hidden layer is cut in two blocks: the first feeds
+the outputs of family A, the second those of family B, each with one output a g-point; they are the
+roots of `restudy.gasoptics.emulators.roots`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import torch
+from torch import nn
+
+from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.inputs import LOCAL, TrainingRange, features
+from restudy.gasoptics.emulators.roots import longwave_from_roots, shortwave_from_roots
+from restudy.gasoptics.errors import GasOpticsError
+from restudy.gasoptics.longwave import GAUSS_1, Quadrature, longwave_fluxes
+from restudy.gasoptics.reference import Fluxes, LongwaveOptics, ShortwaveOptics
+from restudy.gasoptics.shortwave import shortwave_fluxes
+from restudy.gasoptics.tables import KDistribution, PlanckTable
+
+SLOPE = 0.2  # of the leaky ReLU below 0, as in arXiv 2005.02265
+ACTIVATIONS = ("leaky relu", "silu")
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a network looks like.
+
+    Attributes
+    ----------
+    table : str
+        k-distribution: ``"lw-g256"``, ``"lw-g128"``, ``"sw-g224"`` or ``"sw-g112"``.
+    gases : tuple of str
+        Gases whose mole fraction is an input.
+    held : tuple of str
+        Gases that matter but are no input: they had one value in the training.
+    hidden : tuple of int
+        Widths of the hidden layers before the last.
+    blocks : tuple of int
+        Widths of the two blocks of the last hidden layer.
+    activation : str
+        ``"leaky relu"`` or ``"silu"``.
+    experts : int
+        2: a set of weights for each side of the tropopause; 1: one for both.
+    """
+
+    table: str
+    gases: tuple[str, ...]
+    held: tuple[str, ...]
+    hidden: tuple[int, ...]
+    blocks: tuple[int, int]
+    activation: str = "leaky relu"
+    experts: int = 1
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS or self.experts not in (1, 2):
+            raise GasOpticsError(
+                f"a network with {self.experts} experts and the activation {self.activation!r}; "
+                f"expected 1 or 2, and {' or '.join(ACTIVATIONS)}."
+            )
+        if min(*self.hidden, *self.blocks, 1) < 1:
+            raise GasOpticsError(
+                f"layers of {self.hidden} and blocks of {self.blocks}; expected at least 1."
+            )
+
+    @property
+    def longwave(self) -> bool:
+        """Whether it is of the long wave."""
+        return self.table.startswith("lw")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the inputs and of all hidden layers."""
+        return len(LOCAL) + len(self.gases), *self.hidden, sum(self.blocks)
+
+    def multiply_adds(self, g_points: int) -> int:
+        """Return the multiplications of one layer of air in one column.
+
+        Examples
+        --------
+        >>> Design("lw-g256", ("h2o", "o3"), (), (64,), (32, 32)).multiply_adds(256)
+        20800
+        """
+        dense = sum(a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True))
+        return dense + sum(self.blocks) * g_points
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """What a network has to know of its k-distribution, beside what it learns.
+
+    Attributes
+    ----------
+    tropopause : float
+        Pressure above which (towards the ground) the lower tables hold [Pa].
+    sizes : tuple of int
+        Number of g-points of each band.
+    planck : PlanckTable or None
+        Planck's function, without the fractions, in the long wave.
+    solar : torch.Tensor or None, shape (g,)
+        Share of the sun's irradiance at each g-point, in the short wave.
+    """
+
+    tropopause: float
+    sizes: tuple[int, ...]
+    planck: PlanckTable | None
+    solar: torch.Tensor | None
+
+    @property
+    def g_points(self) -> int:
+        """The number of g-points."""
+        return sum(self.sizes)
+
+
+def spectrum_of(table: KDistribution) -> Spectrum:
+    """Return the part of the tables that a network needs."""
+    p = table.planck
+    return Spectrum(
+        tropopause=table.tropopause,
+        sizes=tuple(band.stop - band.start for band in table.bands),
+        planck=None if p is None else PlanckTable((), p.function, p.first, p.step),
+        solar=None if table.solar is None else table.solar / table.solar.sum(),
+    )
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The weights of one expert, for inference by other means.
+
+    Attributes
+    ----------
+    hidden : tuple of (torch.Tensor, torch.Tensor)
+        Weight (out, in) and bias (out,) of each hidden layer; the activation follows each.
+    heads : tuple of (torch.Tensor, torch.Tensor)
+        Weight (g, block) and bias (g,) of families A and B; they give the roots themselves.
+    """
+
+    hidden: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    heads: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
+class Network(nn.Module):
+    """The dense layers, and what turns inputs and outputs into numbers of order one.
+
+    `LongwaveNetwork` and `ShortwaveNetwork` add what the outputs mean. A new network has random
+    weights, inputs and outputs that are not scaled, and an empty range of training.
+
+    Parameters
+    ----------
+    design : Design
+        What it looks like.
+    spectrum : Spectrum
+        Of its k-distribution.
+    rng : torch.Generator, optional
+        For the first weights (He et al. 2015); zeros without it, to be filled from a file.
+    """
+
+    input_shift: torch.Tensor
+    input_scale: torch.Tensor
+    root_shift: torch.Tensor
+    root_scale: torch.Tensor
+    planck_function: torch.Tensor
+    solar: torch.Tensor
+
+    def __init__(
+        self, design: Design, spectrum: Spectrum, *, rng: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        self.design, self.spectrum = design, spectrum
+        inputs, g = design.widths[0], spectrum.g_points
+        shapes = list(zip(design.widths[1:], design.widths[:-1], strict=True))
+        shapes += [(g, block) for block in design.blocks]
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for out, into in shapes * design.experts:
+            weight = torch.zeros(out, into)
+            if rng is not None:
+                gain = (2 / into) ** 0.5 if out != g else into**-0.5
+                weight.normal_(0.0, gain, generator=rng)
+            self.weights.append(nn.Parameter(weight))
+            self.biases.append(nn.Parameter(torch.zeros(out)))
+        self.register_buffer("input_shift", torch.zeros(inputs))
+        self.register_buffer("input_scale", torch.ones(inputs))
+        self.register_buffer("root_shift", torch.zeros(2, g))
+        self.register_buffer("root_scale", torch.ones(2, g))
+        none = torch.zeros(0)
+        function = spectrum.planck.function.float() if spectrum.planck else none
+        self.register_buffer("planck_function", function)
+        self.register_buffer("solar", none if spectrum.solar is None else spectrum.solar.float())
+        empty = torch.zeros(1, 1 + len(design.gases) + len(design.held), dtype=torch.float64)
+        edges = torch.zeros(2, dtype=torch.float64)
+        names = ("t_lay", *design.gases, *design.held)
+        self.range = TrainingRange(names, edges, empty + torch.inf, empty - torch.inf)
+
+    def dense(self, expert: int = 0) -> Dense:
+        """Return the weights of an expert; 0 is the lower atmosphere where there are two."""
+        count = len(self.weights) // self.design.experts
+        pairs = list(zip(self.weights, self.biases, strict=True))
+        mine = pairs[expert * count : (expert + 1) * count]
+        scales = zip(mine[-2:], self.root_scale, self.root_shift, strict=True)
+        heads = [(w * scale[:, None], b * scale + shift) for (w, b), scale, shift in scales]
+        return Dense(tuple(mine[:-2]), tuple(heads))
+
+    def roots(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the outputs A and B of n layers of air.
+
+        Parameters
+        ----------
+        x : torch.Tensor, shape (n, inputs)
+            What `features` gives.
+
+        Returns
+        -------
+        tuple of torch.Tensor, shape (n, g)
+            The roots.
+        """
+        inputs = (x - self.input_shift) * self.input_scale
+        if self.design.experts == 1:
+            return self._through(self.dense(), inputs)
+        lower = x[:, LOCAL.index("lower")] > 0.5
+        rows = lower.nonzero()[:, 0], (~lower).nonzero()[:, 0]
+        place = torch.cat(rows)
+        order = torch.empty_like(place).scatter_(0, place, torch.arange(len(x), device=x.device))
+        below, above = (self._through(self.dense(e), inputs[rows[e]]) for e in (0, 1))
+        first, second = (torch.cat(pair)[order] for pair in zip(below, above, strict=True))
+        return first, second
+
+    def _through(self, dense: Dense, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        for weight, bias in dense.hidden:
+            x = nn.functional.linear(x, weight, bias)
+            silu = self.design.activation == "silu"
+            x = nn.functional.silu(x) if silu else nn.functional.leaky_relu(x, SLOPE)
+        blocks = torch.split(x, list(self.design.blocks), dim=1)
+        first, second = (
+            nn.functional.linear(block, weight, bias)
+            for block, (weight, bias) in zip(blocks, dense.heads, strict=True)
+        )
+        return first, second
+
+    def roots_of(self, columns: Atmosphere) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the outputs A and B for columns of air, each (columns, layers, g)."""
+        x = features(columns, self.design.gases, self.spectrum.tropopause)
+        first, second = self.roots(x.flatten(0, 1).to(self.input_shift.dtype))
+        shape = columns.columns, columns.layers, self.spectrum.g_points
+        return first.reshape(shape), second.reshape(shape)
+
+    def _prepared(self, atmosphere: Atmosphere) -> Atmosphere:
+        self.range.warn(atmosphere)
+        return atmosphere if atmosphere.from_top else atmosphere.upside_down()
+
+
+class LongwaveNetwork(Network):
+    """Gas optics of the long wave."""
+
+    def optics(self, atmosphere: Atmosphere) -> LongwaveOptics:
+        """Return optical depth and thermal source, for columns in either order.
+
+        Parameters
+        ----------
+        atmosphere : Atmosphere
+            The columns, on the device of the network.
+
+        Returns
+        -------
+        LongwaveOptics
+            From the top down, in the precision of the network.
+
+        Raises
+        ------
+        GasOpticsError
+            If a gas is missing.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            If a layer lies outside the range of the training.
+        """
+        columns = self._prepared(atmosphere)
+        return self.decoded(*self.roots_of(columns), columns)
+
+    def decoded(self, a: torch.Tensor, b: torch.Tensor, columns: Atmosphere) -> LongwaveOptics:
+        """Return what the outputs mean for columns from the top down.
+
+        Parameters
+        ----------
+        a, b : torch.Tensor, shape (columns, layers, g)
+            The outputs.
+        columns : Atmosphere
+            From the top down.
+
+        Returns
+        -------
+        LongwaveOptics
+            Optical depth and source.
+        """
+        planck = replace(cast("PlanckTable", self.spectrum.planck), function=self.planck_function)
+        return longwave_from_roots(a, b, columns, planck, self.spectrum.sizes)
+
+    def fluxes(self, atmosphere: Atmosphere, quadrature: Quadrature = GAUSS_1) -> Fluxes:
+        """Return thermal fluxes, as `restudy.gasoptics.reference.longwave` does."""
+        found = self.optics(atmosphere)
+        emissivity = atmosphere.emissivity.to(found.tau.dtype)
+        up, down = longwave_fluxes(found.tau, found.source, emissivity, quadrature)
+        return _in_order(up, down, atmosphere)
+
+
+class ShortwaveNetwork(Network):
+    """Gas optics of the short wave."""
+
+    def optics(self, atmosphere: Atmosphere) -> ShortwaveOptics:
+        """Return optical depth, single-scattering albedo and sunlight, for columns in either order.
+
+        Parameters
+        ----------
+        atmosphere : Atmosphere
+            The columns, on the device of the network.
+
+        Returns
+        -------
+        ShortwaveOptics
+            From the top down, in the precision of the network.
+
+        Raises
+        ------
+        GasOpticsError
+            If a gas is missing.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            If a layer lies outside the range of the training.
+        """
+        columns = self._prepared(atmosphere)
+        return self.decoded(*self.roots_of(columns), columns)
+
+    def decoded(self, a: torch.Tensor, b: torch.Tensor, columns: Atmosphere) -> ShortwaveOptics:
+        """Return what the outputs mean for columns from the top down.
+
+        Parameters
+        ----------
+        a, b : torch.Tensor, shape (columns, layers, g)
+            The outputs.
+        columns : Atmosphere
+            From the top down.
+
+        Returns
+        -------
+        ShortwaveOptics
+            Optical depth, single-scattering albedo (0 where there is no depth) and sunlight.
+        """
+        return shortwave_from_roots(a, b, columns, self.solar)
+
+    def fluxes(self, atmosphere: Atmosphere) -> Fluxes:
+        """Return solar fluxes, as `restudy.gasoptics.reference.shortwave` does."""
+        found = self.optics(atmosphere)
+        dtype = found.tau.dtype
+        sun = atmosphere.mu0.to(dtype), atmosphere.albedo.to(dtype)
+        solved = shortwave_fluxes(found.tau, found.ssa, found.incoming, *sun)
+        return _in_order(solved.up, solved.down, atmosphere)
+
+
+def make_network(
+    design: Design, spectrum: Spectrum, *, rng: torch.Generator | None = None
+) -> LongwaveNetwork | ShortwaveNetwork:
+    """Return a network of a design, of the class that belongs to its spectral range.
+
+    Raises
+    ------
+    GasOpticsError
+        If design and spectrum are of different ranges.
+    """
+    if design.longwave != (spectrum.planck is not None):
+        raise GasOpticsError(
+            f"the design is for {design.table}, the spectrum of the "
+            f"{'long' if spectrum.planck is not None else 'short'} wave; give the same tables."
+        )
+    kind = LongwaveNetwork if design.longwave else ShortwaveNetwork
+    return kind(design, spectrum, rng=rng)
+
+
+def _in_order(up: torch.Tensor, down: torch.Tensor, atmosphere: Atmosphere) -> Fluxes:
+    """Add up the g-points, and give the levels in the order of the atmosphere."""
+    both = up.sum(dim=2), down.sum(dim=2)
+    return Fluxes(*both) if atmosphere.from_top else Fluxes(*(x.flip(1) for x in both))

@@ -1,0 +1,139 @@
+"""Recipes of the networks that come with the package, and smaller and larger ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from restudy.gasoptics import datasets
+from restudy.gasoptics.emulators.inputs import gases_that_matter
+from restudy.gasoptics.emulators.network import Design
+from restudy.gasoptics.emulators.training import Recipe, Stage
+from restudy.gasoptics.errors import GasOpticsError
+
+# What a preset multiplies: widths, and sets of columns and steps; quick has steps of its own.
+_PRESETS = {"quick": (1, 1 / 12), "full": (1, 1.0), "paper": (2, 8.0)}
+_QUICK_STEPS, _QUICK_COLUMNS = (900, 400), 20
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One line of the table below."""
+
+    hidden: int
+    blocks: tuple[int, int]
+    experts: int
+    sets: int
+    steps: tuple[int, int]
+    columns: int
+
+
+_FULL = {
+    ("lw-g256", False): _Plan(64, (48, 32), 1, 24, (3000, 2000), 64),
+    ("lw-g256", True): _Plan(128, (64, 32), 1, 32, (10_000, 6000), 24),
+    ("lw-g128", False): _Plan(96, (48, 32), 2, 24, (4000, 2500), 24),
+    ("lw-g128", True): _Plan(128, (48, 32), 2, 32, (10_000, 6000), 24),
+    ("sw-g224", False): _Plan(64, (48, 8), 2, 24, (3000, 2000), 64),
+    ("sw-g224", True): _Plan(64, (48, 8), 2, 24, (6000, 4000), 24),
+    ("sw-g112", False): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
+    ("sw-g112", True): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
+}
+_NEAR = ("perturbed", "drifted")  # kinds of columns of the long wave with all gases
+
+
+def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
+    """Return the recipe of a preset.
+
+    Parameters
+    ----------
+    name : str
+        ``"quick"``: a tenth of the training, in half a minute; ``"full"``: the networks that
+        come with the package, in three minutes each on one core; ``"paper"``: larger ones,
+        for a GPU.
+    table : str
+        k-distribution.
+    other_gases : bool
+        Whether the well-mixed gases are inputs.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    GasOpticsError
+        If there is no such preset or k-distribution, or the tables are not at hand.
+    """
+    if name not in _PRESETS:
+        raise GasOpticsError(f"no preset {name!r}; use {', '.join(_PRESETS)}.")
+    if (table, other_gases) not in _FULL:
+        known = ", ".join(dict.fromkeys(known for known, _ in _FULL))
+        raise GasOpticsError(f"no k-distribution {table!r}; use {known}.")
+    plan = _FULL[table, other_gases]
+    wider, more = _PRESETS[name]
+    steps = _QUICK_STEPS if name == "quick" else tuple(round(more * s) for s in plan.steps)
+    first, second = (wider * width for width in plan.blocks)
+    columns = _QUICK_COLUMNS if name == "quick" else plan.columns
+    design = design_for(
+        table,
+        (wider * plan.hidden,),
+        (first, second),
+        other_gases=other_gases,
+        experts=plan.experts,
+    )
+    rates = (2e-2, False), (1e-3, True)
+    stages = [
+        Stage(count, rate, columns, fluxes)
+        for count, (rate, fluxes) in zip(steps, rates, strict=True)
+    ]
+    recipe = Recipe(design, other_gases, round(more * plan.sets), tuple(stages))
+    return replace(recipe, kinds=_NEAR) if design.longwave and other_gases else recipe
+
+
+def design_for(
+    table: str,
+    hidden: tuple[int, ...],
+    blocks: tuple[int, int],
+    *,
+    other_gases: bool,
+    activation: str = "leaky relu",
+    experts: int = 1,
+) -> Design:
+    """Return a design with the inputs that matter.
+
+    Parameters
+    ----------
+    table : str
+        k-distribution.
+    hidden : tuple of int
+        Widths of the hidden layers before the last.
+    blocks : tuple of int
+        Widths of the two blocks of the last.
+    other_gases : bool
+        Whether the well-mixed gases that vary in the climate are inputs, beside water and ozone.
+    activation : str
+        ``"leaky relu"`` or ``"silu"``.
+    experts : int
+        1 or 2.
+
+    Returns
+    -------
+    Design
+        The design.
+
+    Raises
+    ------
+    GasOpticsError
+        If the tables are not at hand.
+    """
+    matter = gases_that_matter(datasets.k_distribution(table))
+    always = {"o2", "n2", "no2"} | (set() if other_gases else set(matter) - {"h2o", "o3"})
+    inputs = tuple(gas for gas in matter if gas not in always)
+    held = tuple(gas for gas in matter if gas in always)
+    return Design(table, inputs, held, hidden, blocks, activation, experts)
+
+
+def with_steps(recipe: Recipe, share: float) -> Recipe:
+    """Return a recipe with a share of the steps, for a search among many."""
+    stages = tuple(replace(s, steps=max(1, round(share * s.steps))) for s in recipe.stages)
+    return replace(recipe, stages=stages)

@@ -1,0 +1,246 @@
+"""Sets of columns with exact roots and sketches: made in parallel, each once, kept as NPZ files."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from restudy import data
+from restudy.gasoptics import datasets
+from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.columns import (
+    ANYWHERE,
+    CLIMATES,
+    WEATHER,
+    drifted_columns,
+    perturbed_columns,
+    with_other_gases,
+)
+from restudy.gasoptics.emulators.losses import sketches
+from restudy.gasoptics.emulators.network import Spectrum, spectrum_of
+from restudy.gasoptics.emulators.roots import exact_roots
+from restudy.gasoptics.tables import KDistribution
+from restudy.parallel import sweep
+
+_VERSION = 1  # of what a file holds and how it is made; older files are made again
+_BLOCK = 10  # columns at a time: what the solver's backward pass keeps stays in the cache
+_BLACK = 0.07  # albedo of half of the columns
+
+
+@dataclass(frozen=True)
+class SetRecipe:
+    """How a set of columns is made.
+
+    Attributes
+    ----------
+    table : str
+        k-distribution.
+    base : str
+        ``"rfmip"``: the 100 sites of RFMIP, present day; ``"standard"``: standard atmospheres.
+    kind : str
+        ``"perturbed"`` (the paper's recipe), ``"drifted"`` (by weather, or by climates where the
+        gases vary) or ``"anywhere"`` (drifted much farther).
+    other_gases : bool
+        Whether the well-mixed gases are drawn anew for each column.
+    copies : int
+        How many times the base columns are perturbed.
+    count : int
+        Sketches of each column; 0 for a set that is only looked at.
+    heating : float
+        What an error of 1 K/day counts in W/m2.
+    """
+
+    table: str
+    base: str
+    kind: str
+    other_gases: bool
+    copies: int = 1
+    count: int = 2
+    heating: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Columns, what the tables say of them, and what errors in that do to fluxes.
+
+    Attributes
+    ----------
+    columns : Atmosphere
+        From the top down, in float64.
+    roots : torch.Tensor of float32, shape (columns, layers, 2, g)
+        The exact roots A and B.
+    sketch : torch.Tensor of float16, shape (count, columns, layers, 2, g)
+        Projections of the Jacobian [W/m2].
+    """
+
+    columns: Atmosphere
+    roots: torch.Tensor
+    sketch: torch.Tensor
+
+
+def training_sets(
+    recipes: Sequence[SetRecipe],
+    *,
+    seed: int,
+    executor: concurrent.futures.Executor | None = None,
+    folder: Path | None = None,
+) -> TrainingSet:
+    """Make sets of columns, or find those that were made before, and put them together.
+
+    Parameters
+    ----------
+    recipes : sequence of SetRecipe
+        One a set, all of one k-distribution and with as many sketches.
+    seed : int
+        Set number i has random numbers of its own, of the seed and i.
+    executor : concurrent.futures.Executor, optional
+        As for `restudy.parallel.sweep`; on several machines the folder is one they share.
+    folder : pathlib.Path, optional
+        Where files are kept; by default inside the cache of `restudy.data`.
+
+    Returns
+    -------
+    TrainingSet
+        The columns of the first set, then those of the second, and so on.
+
+    Raises
+    ------
+    GasOpticsError
+        If tables or columns are not at hand.
+    SweepError
+        If a set cannot be made.
+    """
+    where = data.cache_folder() / "prepared" / "gasoptics" if folder is None else folder
+    where.mkdir(parents=True, exist_ok=True)
+    tasks = [_Task(recipe, str(where), seed, i) for i, recipe in enumerate(recipes)]
+    files = sweep(_made, tasks, seed=seed, executor=executor)
+    return _joined([_read(Path(file)) for file in files])
+
+
+@dataclass(frozen=True)
+class _Task:
+    recipe: SetRecipe
+    folder: str
+    seed: int
+    number: int
+
+    @property
+    def file(self) -> Path:
+        said = json.dumps([_VERSION, asdict(self.recipe), self.seed, self.number], sort_keys=True)
+        return Path(self.folder) / f"set-{hashlib.sha256(said.encode()).hexdigest()[:24]}.npz"
+
+
+def _made(task: _Task, rng: np.random.Generator) -> str:
+    """Make a set and keep it, unless it is there; return the path."""
+    if not task.file.exists():
+        part = task.file.with_suffix(f".{os.getpid()}.part")
+        with part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **_arrays(make_set(task.recipe, rng)))
+        os.replace(part, task.file)
+    return str(task.file)
+
+
+def make_set(recipe: SetRecipe, rng: np.random.Generator) -> TrainingSet:
+    """Make one set of columns.
+
+    Parameters
+    ----------
+    recipe : SetRecipe
+        How.
+    rng : numpy.random.Generator
+        For the perturbations and the signs of the sketches.
+
+    Returns
+    -------
+    TrainingSet
+        The columns, under suns of any height, half of them over ground of the albedo 0.07.
+
+    Raises
+    ------
+    GasOpticsError
+        If tables or columns are not at hand.
+    """
+    table, spectrum = _table(recipe.table)
+    columns = _columns(recipe, rng)
+    roots = torch.stack(exact_roots(table, columns), dim=2)
+    signs = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    blocks = range(0, columns.columns if recipe.count else 0, _BLOCK)
+    found = [
+        sketches(
+            roots[at : at + _BLOCK],
+            columns.part(slice(at, at + _BLOCK)),
+            spectrum,
+            count=recipe.count,
+            heating=recipe.heating,
+            rng=signs,
+        )
+        for at in blocks
+    ]
+    most = torch.finfo(torch.float16).max
+    sketch = torch.cat(found, dim=1) if found else roots.new_zeros((0, *roots.shape))
+    return TrainingSet(columns, roots.float(), sketch.clamp(-most, most).half())
+
+
+@lru_cache(maxsize=2)
+def _table(name: str) -> tuple[KDistribution, Spectrum]:
+    table = datasets.k_distribution(name)
+    return table, spectrum_of(table)
+
+
+def _columns(recipe: SetRecipe, rng: np.random.Generator) -> Atmosphere:
+    base = datasets.columns(recipe.base).atmosphere
+    base = base.part(torch.arange(base.columns).repeat(recipe.copies))
+    number = int(rng.integers(2**62))
+    if recipe.kind == "perturbed":
+        columns = perturbed_columns(base, number)
+    else:
+        near = CLIMATES if recipe.other_gases else WEATHER
+        columns = drifted_columns(base, number, ANYWHERE if recipe.kind == "anywhere" else near)
+    if recipe.other_gases:
+        columns = with_other_gases(columns, int(rng.integers(2**62)))
+    size = columns.columns
+    light = rng.uniform(0.03, 0.8, size)
+    albedo = np.where(rng.uniform(size=size) < 0.5, _BLACK, light)
+    mu0 = rng.uniform(0.15, 1.0, size)
+    return replace(columns, mu0=torch.from_numpy(mu0), albedo=torch.from_numpy(albedo))
+
+
+def _arrays(made: TrainingSet) -> dict[str, np.ndarray]:
+    columns = made.columns
+    names = [f.name for f in fields(columns) if f.name != "gases"]
+    arrays = {name: getattr(columns, name).numpy() for name in names}
+    arrays |= {f"gas_{gas}": x.numpy() for gas, x in columns.gases.items()}
+    return arrays | {"roots": made.roots.numpy(), "sketch": made.sketch.numpy()}
+
+
+def _read(file: Path) -> TrainingSet:
+    with np.load(file, allow_pickle=False) as stored:
+        tensors = {name: torch.from_numpy(stored[name]) for name in stored.files}
+    roots, sketch = tensors.pop("roots"), tensors.pop("sketch")
+    gases = {name[4:]: tensors.pop(name) for name in list(tensors) if name.startswith("gas_")}
+    return TrainingSet(Atmosphere(**tensors, gases=gases), roots, sketch)
+
+
+def joined_columns(parts: Sequence[Atmosphere]) -> Atmosphere:
+    """Put columns with the same gases and number of layers into one list."""
+    names = [f.name for f in fields(parts[0]) if f.name != "gases"]
+    whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    gases = {gas: torch.cat([part.gases[gas] for part in parts]) for gas in parts[0].gases}
+    return Atmosphere(**whole, gases=gases)
+
+
+def _joined(parts: Sequence[TrainingSet]) -> TrainingSet:
+    return TrainingSet(
+        joined_columns([part.columns for part in parts]),
+        torch.cat([part.roots for part in parts]),
+        torch.cat([part.sketch for part in parts], dim=1),
+    )

@@ -1,0 +1,122 @@
+"""Training columns: what the recipes promise."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.columns import (
+    ANYWHERE,
+    CLIMATES,
+    HALOCARBONS,
+    SPANS,
+    drifted_columns,
+    perturbed_columns,
+    with_other_gases,
+)
+from restudy.gasoptics.errors import GasOpticsError
+from restudy.gasoptics.standard import saturation_pressure, standard_atmospheres
+
+
+@pytest.fixture(scope="module")
+def base() -> Atmosphere:
+    return standard_atmospheres(60)
+
+
+def saturation(columns: Atmosphere) -> torch.Tensor:
+    vapour = torch.from_numpy(saturation_pressure(columns.t_lay.numpy()))
+    return vapour / (columns.p_lay - vapour)
+
+
+def test_the_papers_recipe(base: Atmosphere) -> None:
+    """Bounds of each quantity, and that the draws fill them."""
+    found = perturbed_columns(base.part(torch.arange(6).repeat(40)), 1)
+    old = base.part(torch.arange(6).repeat(40))
+    assert torch.equal(found.p_lev[:, 0], old.p_lev[:, 0])
+    assert float(found.p_lev.diff(dim=1)[:, -35:].min()) >= 1
+    torch.testing.assert_close(found.p_lay, (found.p_lev[:, 1:] + found.p_lev[:, :-1]) / 2)
+    lowest = (found.p_lev[:, -1] - old.p_lev[:, -2]) / old.p_lev.diff(dim=1)[:, -1]
+    assert 0.1 <= float(lowest.min()) < 0.2
+    assert 1.8 < float(lowest.max()) <= 1.9
+    shift = (found.t_lev - old.t_lev).abs()
+    assert 4.99 < float(shift.max()) <= 5
+    below, above = found.t_lev[:, 1:], found.t_lev[:, :-1]
+    assert bool((found.t_lay <= torch.maximum(below, above)).all())
+    assert bool((found.t_lay >= torch.minimum(below, above)).all())
+    ozone = found.gases["o3"] / old.gases["o3"]
+    assert 0.25 <= float(ozone.min()) < 0.26
+    assert 1.74 < float(ozone.max()) <= 1.75
+    wet = found.gases["h2o"] / saturation(found)
+    dry_before = old.gases["h2o"] < saturation(old)
+    assert float(wet[dry_before].max()) <= 1.01 + 1e-12
+    ground = found.t_sfc - found.t_lev[:, -1]
+    assert 9 < float(ground.abs().max()) <= 10
+
+
+@pytest.mark.parametrize("recipe", [perturbed_columns, drifted_columns, with_other_gases])
+def test_columns_are_those_of_the_seed(recipe: object, base: Atmosphere) -> None:
+    assert callable(recipe)
+    first, again, other = recipe(base, 5), recipe(base, 5), recipe(base, 6)
+    assert torch.equal(first.t_lay, again.t_lay)
+    for gas, x in first.gases.items():
+        assert torch.equal(x, again.gases[gas])
+    differs = [not torch.equal(x, other.gases[gas]) for gas, x in first.gases.items()]
+    assert any(differs)
+
+
+def test_drifts_are_smooth(base: Atmosphere) -> None:
+    """Neighbours move together: their difference is small beside the movement."""
+    many = base.part(torch.arange(6).repeat(30))
+    for recipe, least, most in ((drifted_columns, 0.0, 0.35), (perturbed_columns, 0.8, 2.0)):
+        moved = recipe(many, 3).t_lev - many.t_lev
+        moved = moved - moved.mean(dim=1, keepdim=True)
+        ratio = float(moved.diff(dim=1).std() / moved.std())
+        assert least < ratio < most
+    wide = drifted_columns(many, 3, CLIMATES).t_lev - many.t_lev
+    torch.testing.assert_close(wide, 2 * (drifted_columns(many, 3).t_lev - many.t_lev))
+
+
+def test_columns_of_anywhere_are_dry_and_wet(base: Atmosphere) -> None:
+    """Water near the ground spans a factor of 50; it is saturated at most, or as wet as it was."""
+    found = drifted_columns(base.part(torch.arange(6).repeat(50)), 4, ANYWHERE)
+    lowest = found.gases["h2o"][:, -1] / base.gases["h2o"][:, -1].repeat(50)
+    assert float(lowest.max() / lowest.min()) > 50
+    most = torch.maximum(1.01 * saturation(found), base.gases["h2o"].repeat(50, 1))
+    low = found.p_lay > 2e4  # where the vapour pressure of saturation is below that of the air
+    assert bool((found.gases["h2o"] <= most * (1 + 1e-12))[low].all())
+    high = found.p_lay < 1e4
+    moved = (found.gases["h2o"].log() - base.gases["h2o"].log().repeat(50, 1))[high]
+    assert float(moved.mean().abs()) < 0.2
+
+
+def test_other_gases_fill_their_spans(base: Atmosphere) -> None:
+    found = with_other_gases(base.part(torch.arange(6).repeat(300)), 2).gases
+    for gas, (least, most) in SPANS.items():
+        present = found[gas][found[gas] > 0]
+        assert least <= float(present.min()) < 1.02 * least
+        assert 0.98 * most < float(present.max()) <= most
+        median = float(present.log().median())
+        assert median == pytest.approx(np.log(least * most) / 2, abs=0.1 * np.log(most / least))
+    for gas, most in HALOCARBONS.items():
+        absent = float((found[gas][:, 0] == 0).double().mean())
+        assert absent == pytest.approx(0.2, abs=0.04)
+        assert 0.98 * most < float(found[gas].max()) <= most
+    for gas, x in found.items():
+        assert torch.equal(x, x[:, :1].expand_as(x)) or gas in ("h2o", "o3")
+    assert float(found["o2"].min()) == float(found["o2"].max()) == 0.209
+
+
+def test_columns_from_the_ground_are_refused(base: Atmosphere) -> None:
+    with pytest.raises(GasOpticsError, match="from the ground up"):
+        perturbed_columns(base.upside_down(), 1)
+
+
+def test_columns_too_thin_are_refused(base: Atmosphere) -> None:
+    """Sixty layers of 0.1 Pa: no draw has 35 of them thicker than 1 Pa."""
+    p_lev = torch.linspace(2, 8, 61, dtype=torch.float64).expand(6, 61)
+    p_lay = (p_lev[:, 1:] + p_lev[:, :-1]) / 2
+    cold = replace(base, p_lev=p_lev, p_lay=p_lay, t_lev=base.t_lev.clamp(max=270))
+    with pytest.raises(GasOpticsError, match="give thicker layers"):
+        perturbed_columns(cold, 1)

@@ -1,0 +1,109 @@
+"""Training: the same for a seed on any workers, and it makes the loss smaller."""
+
+import concurrent.futures
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from restudy import data
+from restudy.gasoptics import datasets
+from restudy.gasoptics.emulators.evaluation import emulated_and_exact
+from restudy.gasoptics.emulators.network import Design
+from restudy.gasoptics.emulators.presets import preset, with_steps
+from restudy.gasoptics.emulators.scores import flux_errors
+from restudy.gasoptics.emulators.training import Recipe, Stage, train
+from restudy.gasoptics.emulators.training_sets import SetRecipe, make_set, training_sets
+from restudy.gasoptics.errors import GasOpticsError
+
+pytestmark = pytest.mark.usefixtures("made_tables_at_hand")
+
+DESIGN = Design("lw-g256", ("h2o", "o3"), ("co2",), (16,), (12, 12))
+RECIPE = Recipe(
+    design=DESIGN,
+    other_gases=False,
+    sets=2,
+    stages=(Stage(150, 2e-2, 6, fluxes=False), Stage(50, 1e-3, 6, fluxes=True)),
+    base="standard",
+)
+
+
+def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("table", ["lw-g256", "sw-g224"])
+def test_training_reduces_the_error_of_fluxes(table: str, tmp_path: Path) -> None:
+    """The root mean square error of unseen columns falls by ten."""
+    recipe = replace(RECIPE, design=replace(DESIGN, table=table))
+    trained = train(recipe, seed=1, folder=tmp_path)
+    before = train(with_steps(recipe, 0.0), seed=1, folder=tmp_path)
+    tables = datasets.k_distribution(table)
+    unseen = make_set(replace(recipe.set_recipes()[1], count=0), np.random.default_rng(99)).columns
+    errors = [
+        flux_errors(*emulated_and_exact(t.network, tables, unseen), unseen.p_lev).down_rmse
+        for t in (trained, before)
+    ]
+    assert errors[0] < 0.1 * errors[1]
+
+
+def test_a_network_is_that_of_its_seed_and_not_of_the_workers(tmp_path: Path) -> None:
+    few = replace(RECIPE, stages=(Stage(100, 1e-2, 6, fluxes=True),))
+    alone = train(few, seed=1, folder=tmp_path / "alone")
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        together = train(few, seed=1, folder=tmp_path / "together", executor=pool)
+    again = train(few, seed=1, folder=tmp_path / "alone")
+    other = train(few, seed=2, folder=tmp_path / "other")
+    assert same(alone.network, together.network)
+    assert same(alone.network, again.network)
+    assert alone.record.history == again.record.history
+    assert not same(alone.network, other.network)
+
+
+def test_the_record_is_plain_data_with_what_was_done(tmp_path: Path) -> None:
+    trained = train(
+        replace(RECIPE, stages=(Stage(200, 1e-2, 6, fluxes=True),)), seed=1, folder=tmp_path
+    )
+    record = json.loads(json.dumps(asdict(trained.record)))
+    assert record["recipe"]["design"]["hidden"] == [16]
+    assert record["multiply_adds"] == 5 * 16 + 16 * 24 + 2 * 12 * 5
+    assert [entry[0] for entry in record["history"]] == [100, 200]
+    assert record["history"][1][2] < record["history"][0][2]
+    assert record["training_seconds"] > 0
+    limits = trained.network.range
+    assert limits.names == ("t_lay", "h2o", "o3", "co2")
+
+
+def test_sets_are_found_again_and_damaged_parts_are_not_left(tmp_path: Path) -> None:
+    recipes = [SetRecipe("lw-g256", "standard", kind, False) for kind in ("perturbed", "drifted")]
+    first = training_sets(recipes, seed=3, folder=tmp_path)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert len(files) == 2
+    again = training_sets(recipes, seed=3, folder=tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
+    assert torch.equal(first.roots, again.roots)
+    assert torch.equal(first.sketch, again.sketch)
+    assert first.sketch.shape == (2, 12, 60, 2, 5)
+    longer = training_sets([*recipes, recipes[0]], seed=3, folder=tmp_path)
+    assert torch.equal(longer.roots[:12], first.roots)
+    assert not torch.equal(longer.roots[12:], first.roots[:6])
+
+
+def test_without_rfmip_the_standard_atmospheres_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(RECIPE, base="auto")
+    monkeypatch.setattr(data, "available", lambda name: None)
+    found = recipe.set_recipes()
+    assert [(one.base, one.copies) for one in found] == [("standard", 16)] * 2
+    assert [one.kind for one in found] == ["perturbed", "drifted"]
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(GasOpticsError, match="no preset 'huge'; use quick, full, paper"):
+        preset("huge", "lw-g256")
+    greedy = replace(RECIPE, stages=(Stage(10, 1e-2, 500, fluxes=False),))
+    with pytest.raises(GasOpticsError, match="12 columns for steps of 500"):
+        train(greedy, seed=1, folder=tmp_path)
