@@ -3,8 +3,6 @@
 Of a simulation only its envelope is known: the least and the most of temperature and humidity at
 each pressure. Columns are drawn between them; ozone follows from the pressure.
 
-References
-----------
 M. A. Veerman et al. (2021), doi:10.1098/rsta.2020.0095. A. A. Wing et al., Radiative-convective
 equilibrium model intercomparison project, Geosci. Model Dev. 11, 793 (2018), for RCEMIP.
 """

@@ -3,10 +3,10 @@
 =========== ================================================= ======== =====================
 quantity    output at each g-point                            group    inputs
 =========== ================================================= ======== =====================
-tau         optical depth of the long wave over |dp|          TLW      h2o, o3, p, T
+tau         optical depth of the long wave over ``|dp|``      TLW      h2o, o3, p, T
 Planck      source of the layer, and of the levels on its     Planck   and the T of the
             sides of space and ground, in this order                   levels around it
-tau         optical depth of the short wave over |dp|         TSW      h2o, o3, p, T
+tau         optical depth of the short wave over ``|dp|``     TSW      h2o, o3, p, T
 ssa         single-scattering albedo                          SSA      h2o, o3, p, T
 =========== ================================================= ======== =====================
 

@@ -42,7 +42,7 @@ class Samples:
 def longwave_samples(
     table: KDistribution, columns: Atmosphere, *, ozone: bool = True
 ) -> tuple[Samples, Samples]:
-    """Return optical depth over |dp| and the three Planck sources of every layer.
+    """Return optical depth over ``|dp|`` and the three Planck sources of every layer.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def longwave_samples(
 def shortwave_samples(
     table: KDistribution, columns: Atmosphere, *, ozone: bool = True
 ) -> tuple[Samples, Samples]:
-    """Return optical depth over |dp| and single-scattering albedo of every layer.
+    """Return optical depth over ``|dp|`` and single-scattering albedo of every layer.
 
     Parameters
     ----------

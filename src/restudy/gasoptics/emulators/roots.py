@@ -7,7 +7,7 @@ A           ``(tau / |dp|)^(1/8)``       ``(tau_abs / |dp|)^(1/8)``
 B           ``(Planck fraction)^(1/2)``  ``(tau_ray / |dp|)^(1/2)``
 =========== ============================ ==========================
 
-with the pressure |dp| between the levels around the layer [Pa]. The quantities are never negative
+with the pressure ``|dp|`` between the levels around the layer [Pa]. They are never negative
 and span many powers of ten; their roots span one or two. A negative A counts as 0.
 """
 
@@ -131,7 +131,7 @@ def shortwave_from_roots(
 
 
 def thickness_of(columns: Atmosphere) -> torch.Tensor:
-    """Return |dp| of each layer [Pa], (columns, layers, 1)."""
+    """Return ``|dp|`` of each layer [Pa], (columns, layers, 1)."""
     return columns.p_lev.diff(dim=1).abs()[..., None]
 
 

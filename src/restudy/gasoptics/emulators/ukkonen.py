@@ -3,8 +3,6 @@
 They give roots of the cross-section of a layer's air, and of the Planck fraction, so that the
 Planck function itself stays exact. They stand for the tables lw-g256 and sw-g224.
 
-References
-----------
 P. Ukkonen, R. Pincus, R. J. Hogan, K. P. Nielsen and E. Kaas, Accelerating radiation computations
 for dynamical models with targeted machine learning and code optimization, J. Adv. Model. Earth
 Syst. 12, e2020MS002226 (2020), doi:10.1029/2020MS002226.
