@@ -206,7 +206,7 @@ def speed(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
         colour, marker = GROUPS[str(group)]
         ax.plot(rows["columns_per_s"] / 1000, rows["down_rmse"], marker, color=colour, label=group)
         for name, row in rows.iterrows():
-            below = str(name) == "ours"
+            below = str(name) in {"ours", "ours, all gases"}
             ax.annotate(
                 str(name),
                 (row["columns_per_s"] / 1000, row["down_rmse"]),
