@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from restudy import style
 from restudy.gasoptics.atmosphere import Atmosphere
@@ -88,6 +88,7 @@ def errors(
         if spectrum in own:
             ax.axvline(own[spectrum], color=style.BASELINE, lw=1.3, label="RRTMGP's own (rms)")
         ax.set(xscale="log", xlabel=f"{_PANELS[spectrum]} [W/m²]")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_yticks(rows, list(table.index))
     figure = panels[0].figure
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
@@ -137,9 +138,8 @@ def bands(tables: Mapping[str, pd.DataFrame]) -> Sequence[Axes]:
     """
     _, panels = plt.subplots(2, 1, figsize=(6.4, 5.6), layout="constrained")
     for ax, (spectrum, table) in zip(panels, tables.items(), strict=True):
-        for place, (name, colour) in enumerate(
-            zip(table.columns, (style.SERIES[0], style.OURS), strict=False)
-        ):
+        for place, name in enumerate(table.columns):
+            colour = style.OURS if name == "ours" else style.SERIES[0]
             x = np.arange(len(table)) + 0.36 * place - 0.18
             ax.bar(x, table[name], width=0.36, color=colour, label=name)
         ax.set_xticks(np.arange(len(table)), list(table.index), rotation=60, fontsize=9)
