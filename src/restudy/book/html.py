@@ -94,9 +94,15 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
 
 
 def _slim(built: Path) -> None:
-    """Leave out what no reader loads: source maps, and the outputs in notebooks to download."""
-    for path in built.rglob("*.map"):
+    """Leave out what no reader loads, and the outputs in notebooks to download.
+
+    That is: source maps, fonts that stand behind a WOFF2 of the same name, translations that the
+    theme had read while building.
+    """
+    fonts = (path for path in built.rglob("*.ttf") if path.with_suffix(".woff2").exists())
+    for path in [*built.rglob("*.map"), *fonts]:
         path.unlink()
+    shutil.rmtree(built / "_static" / "locales", ignore_errors=True)
     for path in (built / "_sources").rglob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
