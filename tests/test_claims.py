@@ -23,7 +23,8 @@ def claim(**keys: Any) -> claims.Claim:
 
 def test_committed_claims_files_read() -> None:
     papers = claims.read_papers(ROOT / "book" / "claims")
-    assert [paper.arxiv for paper in papers] == ["2010.12535", "2107.11832", "2409.08949"]
+    known = ["2005.02265", "2010.12535", "2107.11832", "2409.08949"]
+    assert [paper.arxiv for paper in papers] == known
     for paper in papers:
         for one in paper.claims:
             low, high = one.interval()
@@ -158,7 +159,7 @@ def test_recording_refuses_what_is_no_number_and_no_claim(
 
 def test_opening_unknown_paper_or_preset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RESTUDY_ROOT", str(ROOT))
-    with pytest.raises(claims.ClaimError, match=r"known papers: 2010\.12535, 2107"):
+    with pytest.raises(claims.ClaimError, match=r"known papers: 2005\.02265, 2010"):
         claims.open_paper("0000.00000", preset="quick")
     with pytest.raises(claims.ClaimError, match="expected one of quick, full, paper"):
         claims.open_paper("2409.08949", preset="fast")
