@@ -2,7 +2,6 @@
 
 import functools
 import math
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def path_of() -> Callable[[str], Path]:
     def path(name: str) -> Path:
         found = data.available(name)
         if found is None:
-            pytest.skip(f"needs {name}: it is not in the mirror {os.environ['RESTUDY_MIRROR']}")
+            pytest.skip(f"needs {name}: it is neither in the cache nor in a mirror")
         return found
 
     return path
