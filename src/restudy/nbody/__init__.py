@@ -1,0 +1,1 @@
+"""Planetary systems followed by symplectic integrators, after arXiv:2111.15631."""
