@@ -16,6 +16,7 @@ from restudy.nbody.compiled_drift import kepler_lanes, kepler_one
 from restudy.nbody.lanes import bits, load, load_one, select, splat, sqrt, store, total
 
 LANES = 4
+_FAR = 1e60  # square of a distance: between what fills up and the planet it copies
 
 
 class Planets(NamedTuple):
@@ -145,7 +146,8 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
     n, place, acceleration = planets.width, work.place, work.acceleration
     close = splat(0.0, LANES) > 0.0
     for i in range(planets.number):
-        px, py, pz = (load_one(place, c * n + i, LANES) for c in (0, 1, 2))
+        px, py = load_one(place, i, LANES), load_one(place, n + i, LANES)
+        pz = load_one(place, 2 * n + i, LANES)
         gm, hill = load_one(planets.gm, i, LANES), load_one(planets.hill, i, LANES)
         rx, ry, rz = splat(0.0, LANES), splat(0.0, LANES), splat(0.0, LANES)
         first = (i + 1) // LANES * LANES
@@ -155,7 +157,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
             y = load(place, n + b, LANES) - py
             z = load(place, 2 * n + b, LANES) - pz
             square = x * x + y * y + z * z
-            square = select(square > 0.0, square, splat(1.0, LANES))
+            square = select(square > 0.0, square, splat(_FAR, LANES))
             w = later / (square * sqrt(square))
             other = load(planets.hill, b, LANES)
             limit = select(other > hill, other, hill) * later
@@ -207,15 +209,16 @@ def kick(q, v, planets, work, h):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(q, v, planets, work, h, steps, every, kick_first, out_q, out_v):  # type: ignore[no-untyped-def]
-    """Make all steps, half steps merged; write samples; give the step with an encounter, or 0.
+    """Make all steps, half steps merged, and write samples.
 
-    A sample is made on a copy, so that where samples are taken changes no bit of the rest.
+    Give the number of steps before the one with an encounter, or -1 without any; `q` is then where
+    the bodies met. A sample is made on a copy, so that taking samples changes no bit of the rest.
     """
     jumps = planets.jump[0] != 0.0
     here_q, here_v = np.empty_like(q), np.empty_like(v)
-    close = np.int64(0)
     if kick_first:
-        kick(q, v, planets, work, 0.5 * h)
+        if kick(q, v, planets, work, 0.5 * h):
+            return 0
     else:
         drift(q, v, planets, 0.5 * h)
     for step in range(1, steps + 1):
@@ -223,8 +226,8 @@ def advance(q, v, planets, work, h, steps, every, kick_first, out_q, out_v):  # 
             jump(q, v, planets, 0.5 * h)
         if kick_first:
             drift(q, v, planets, h)
-        else:
-            close = kick(q, v, planets, work, h)
+        elif kick(q, v, planets, work, h):
+            return step - 1
         if jumps:
             jump(q, v, planets, 0.5 * h)
         if step % every == 0:
@@ -234,12 +237,10 @@ def advance(q, v, planets, work, h, steps, every, kick_first, out_q, out_v):  # 
             else:
                 drift(here_q, here_v, planets, 0.5 * h)
             out_q[step // every], out_v[step // every] = here_q, here_v
-        if close:
-            return step
         if step == steps:
             break
-        if kick_first:
-            close = kick(q, v, planets, work, h)
-        else:
+        if not kick_first:
             drift(q, v, planets, h)
-    return 0
+        elif kick(q, v, planets, work, h):
+            return step
+    return -1

@@ -97,6 +97,9 @@ for _symbol, _name in (
     (operator.sub, "fsub"),
     (operator.mul, "fmul"),
     (operator.truediv, "fdiv"),
+    (operator.iadd, "fadd"),
+    (operator.isub, "fsub"),
+    (operator.imul, "fmul"),
 ):
     _register(
         _symbol, lambda b, x, y, name=_name: getattr(b, name)(x, y, flags=_FLAGS), Lanes
