@@ -1,0 +1,1 @@
+"""Learned interactions: the paper's network, and those that know more than it does."""
