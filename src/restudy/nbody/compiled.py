@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
-from enum import Enum
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_setup import (
+    Scheme,
+    Split,
+    barycentric,
+    check_order,
+    check_steps,
+    closest,
+    hill_radii_of,
+    kepler_mu,
+    to_jacobi,
+    to_star_matrix,
+    warn_of_long_steps,
+)
 from restudy.nbody.compiled_single import LANES, Planets, Work, advance
-from restudy.nbody.errors import CloseEncounter, NBodyError, StepWarning
+from restudy.nbody.errors import CloseEncounter, NBodyError
 from restudy.nbody.splitting import ReboundSplit
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
-
-
-class Scheme(Enum):
-    """Which half of a step comes first and last."""
-
-    KICK_DRIFT_KICK = "kick"
-    DRIFT_KICK_DRIFT = "drift"
-
-
-class Split(Protocol):
-    """What divides the Hamiltonian: it gives the mu of each planet's Kepler motion."""
-
-    def mu(self, masses: FloatArray, gravity: float) -> FloatArray:
-        """Return mu [au^3/yr^2], shape (..., N - 1), for masses of shape (..., N)."""
-        ...
+REBOUND_SPLIT = ReboundSplit()
 
 
 def integrate_compiled(
@@ -39,7 +34,7 @@ def integrate_compiled(
     steps: int,
     *,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = REBOUND_SPLIT,
     scheme: Scheme = Scheme.KICK_DRIFT_KICK,
     hill_radii: float = 1.0,
 ) -> Trajectory:
@@ -59,8 +54,8 @@ def integrate_compiled(
         Number of steps.
     sample_every : int
         Steps from one sample to the next. It changes no bit of the samples that are taken.
-    split : Split, optional
-        `restudy.nbody.splitting.ReboundSplit` where none is given, which is WHFast's.
+    split : Split
+        What the Kepler motion is; WHFast's if not given.
     scheme : Scheme
         WHFast drifts first, the paper kicks first.
     hill_radii : float
@@ -99,10 +94,10 @@ def integrate_compiled(
     True
     """
     check_steps(step, steps, sample_every, hill_radii)
-    check_order(system)
+    check_order([system])
     warn_of_long_steps(step, float(system.periods().min()))
-    mu = (split or ReboundSplit()).mu(system.masses, system.gravity)
-    planets = _jacobi_planets(system, np.asarray(mu), hill_radii)
+    mu = kepler_mu(split, system.masses, system.gravity)
+    planets = _jacobi_planets(system, mu, hill_radii)
     to_star = to_star_matrix(system.masses)
     start = system.barycentric()
     q, v = (to_jacobi(system.masses, x) for x in (start.positions, start.velocities))
@@ -159,7 +154,7 @@ def integrate_heliocentric(
         star=nothing,
         own=nothing,
         gm=system.gravity * m[1:],
-        hill=hill_radii * hill(system),
+        hill=hill_radii * hill_radii_of(system),
         place=np.eye(count),
         pull=np.eye(count),
         jump=m[1:] / m[0],
@@ -192,7 +187,7 @@ def _run(
     met = advance(q, v, planets, work, float(step), steps, every, first, *out)
     if met >= 0:
         here = to_star @ q.reshape(3, width).T[:count]
-        raise encounter(system, here, planets.hill, step * (met + (0.0 if first else 0.5)))
+        raise _encounter(system, here, planets.hill, step * (met + (0.0 if first else 0.5)))
     both = [x.reshape(-1, 3, width).transpose(0, 2, 1)[:, :count] for x in out]
     if not all(np.isfinite(x).all() for x in both):
         raise NBodyError(
@@ -211,7 +206,7 @@ def _jacobi_planets(system: System, mu: FloatArray, hill_radii: float) -> Planet
         star=system.gravity * m[0] * outer,
         own=mu * outer,
         gm=system.gravity * m[1:],
-        hill=hill_radii * hill(system),
+        hill=hill_radii * hill_radii_of(system),
         place=to_star_matrix(m),
         pull=np.eye(count) + np.triu(m[1:] / eta[:-1, None]),
         jump=np.zeros(count),
@@ -251,77 +246,8 @@ def _filled(x: FloatArray, width: int) -> FloatArray:
     return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
 
 
-def to_star_matrix(masses: FloatArray) -> FloatArray:
-    """Give A of ``r = A q'``: Jacobi coordinates to places seen from the star, (N - 1, N - 1)."""
-    share = masses[1:] / masses.cumsum()[1:]
-    return np.eye(len(share)) + np.tril(np.broadcast_to(share, (len(share),) * 2), -1)
-
-
-def to_jacobi(masses: FloatArray, x: FloatArray) -> FloatArray:
-    """Give the Jacobi coordinates of positions or velocities, (..., N, 3) to (..., N - 1, 3)."""
-    inner = (masses[:, None] * x).cumsum(-2) / masses.cumsum()[:, None]
-    return np.asarray(x[..., 1:, :] - inner[..., :-1, :])
-
-
-def barycentric(masses: FloatArray, x: FloatArray) -> FloatArray:
-    """Give all bodies seen from the barycentre, for planets seen from the star."""
-    star = -np.einsum("j,...jc->...c", masses[1:] / masses.sum(), x)[..., None, :]
-    return np.concatenate([star, x + star], axis=-2)
-
-
-def hill(system: System) -> FloatArray:
-    """Give the Hill radius of each planet [au], of its distance where it has no ellipse."""
-    a = system.semi_major_axes()
-    distance = np.linalg.norm(system.positions[1:] - system.positions[0], axis=1)
-    a = np.where(a > 0, a, distance)
-    return np.asarray(a * np.cbrt(system.masses[1:] / (3 * system.masses[0])))
-
-
-def encounter(
+def _encounter(
     system: System, places: FloatArray, limits: FloatArray, time: float
 ) -> CloseEncounter:
-    """Name the two planets that are closest in terms of their limit."""
-    i, j = np.triu_indices(len(places), 1)
-    distances = np.linalg.norm(places[i] - places[j], axis=1)
-    limit = np.maximum(limits[i], limits[j])
-    k = int(np.argmin(distances / limit))
-    pair = system.names[i[k] + 1], system.names[j[k] + 1]
-    return CloseEncounter(time, pair, float(distances[k]), float(limit[k]))
-
-
-def check_steps(step: float, steps: int, every: int, hill_radii: float) -> None:
-    """Refuse what cannot be computed."""
-    if not np.isfinite(step) or step == 0:
-        raise NBodyError(f"the step is {step:g} yr; expected a finite number other than 0.")
-    if steps < 1:
-        raise NBodyError(f"{steps} steps; expected at least 1.")
-    if every < 1 or steps % every:
-        raise NBodyError(
-            f"a sample every {every} steps of {steps}; expected a number that divides the steps."
-        )
-    if not hill_radii >= 0:
-        raise NBodyError(f"hill_radii is {hill_radii:g}; expected 0 or more.")
-
-
-def check_order(system: System) -> None:
-    """Refuse planets that are not in the order of their semi-major axes."""
-    a = system.semi_major_axes()
-    a = np.where(a > 0, a, np.inf)
-    if (a[1:] < a[:-1]).any():
-        k = int(np.argmax(a[1:] < a[:-1]))
-        raise NBodyError(
-            f"{system.names[k + 2]} has a smaller semi-major axis ({a[k + 1]:.4g} au) than "
-            f"{system.names[k + 1]} ({a[k]:.4g} au); expected planets from the innermost to the "
-            "outermost: call sorted() first."
-        )
-
-
-def warn_of_long_steps(step: float, period: float) -> None:
-    """Say that a step is too long to resolve an orbit."""
-    if abs(step) > period / 20:
-        warnings.warn(
-            f"the step is {abs(step):.4g} yr; expected at most {period / 20:.4g} yr, a twentieth of "
-            "the shortest period.",
-            StepWarning,
-            stacklevel=3,
-        )
+    i, j, distance, limit = closest(places, limits)
+    return CloseEncounter(time, (system.names[i + 1], system.names[j + 1]), distance, limit)

@@ -19,9 +19,9 @@ Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
 """
 
 import numpy as np
-from numba import njit
 
-from restudy.nbody.lanes import absolute, bits, every, select, sqrt
+
+from restudy.nbody.lanes import absolute, bits, every, inlined, inner, select, sqrt
 
 _SMALL = 3e-5
 _REACH = 1.5
@@ -35,7 +35,7 @@ _SIXTH = 1.0 / 6.0
 _THIRD = 1.0 / 3.0
 
 
-@njit(forceinline=True)
+@inlined
 def stumpff_2(z):  # type: ignore[no-untyped-def]
     """Give ``c_2(z) = 1/2 - z/24 + ...`` for |z| up to `_REACH`, of lanes or of a float."""
     s = 1.0 - z * _A7 * (1.0 - z * _A8)
@@ -44,7 +44,7 @@ def stumpff_2(z):  # type: ignore[no-untyped-def]
     return 0.5 * (1.0 - z * _A1 * (1.0 - z * _A2 * s))
 
 
-@njit(forceinline=True)
+@inlined
 def stumpff_3(z):  # type: ignore[no-untyped-def]
     """Give ``c_3(z) = 1/6 - z/120 + ...`` for |z| up to `_REACH`, of lanes or of a float."""
     s = 1.0 - z * _B7 * (1.0 - z * _B8)
@@ -53,7 +53,7 @@ def stumpff_3(z):  # type: ignore[no-untyped-def]
     return _SIXTH * (1.0 - z * _B1 * (1.0 - z * _B2 * s))
 
 
-@njit(forceinline=True)
+@inlined
 def kepler_lanes(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     """Move planets along their conics; give the six increments, and which lanes are not done."""
     r0 = sqrt(x * x + y * y + z * z)
@@ -102,7 +102,7 @@ def kepler_lanes(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     return moved, faster, bits(fine) ^ every(fine)
 
 
-@njit
+@inner
 def _stiefel(beta, X):  # type: ignore[no-untyped-def]
     """Give G_0 to G_3 of floats: from the series for small arguments, else in closed form."""
     angle = beta * X * X
@@ -120,7 +120,7 @@ def _stiefel(beta, X):  # type: ignore[no-untyped-def]
     return 1.0 - beta * g2, g1, g2, (X - g1) / beta
 
 
-@njit
+@inner
 def _bracket(r0, eta, zeta, beta, h):  # type: ignore[no-untyped-def]
     """Give two X on either side of the solution, for ``h > 0``."""
     low, high = 0.0, h / r0
@@ -132,7 +132,7 @@ def _bracket(r0, eta, zeta, beta, h):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@njit
+@inner
 def kepler_one(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     """Move a planet along any conic for any time; give the six increments.
 

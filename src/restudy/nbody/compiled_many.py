@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_drift import kepler_lanes, kepler_one
-from restudy.nbody.lanes import bits, load, select, splat, sqrt, store
+from restudy.nbody.lanes import bits, inner, load, select, splat, sqrt, store
 
 LANES = 16  # systems of a block: two vectors of AVX2, whose chains of operations overlap
 _ROW = 3 * LANES
@@ -63,7 +63,7 @@ class Meetings(NamedTuple):
     pair: np.ndarray
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def drift(q, v, block, part, patch):  # type: ignore[no-untyped-def]
     """Move all planets along their conics for a part of the step."""
     h = part * load(block.step, 0, LANES)
@@ -92,7 +92,7 @@ def drift(q, v, block, part, patch):  # type: ignore[no-untyped-def]
         store(v, at + 2 * LANES, w + faster[2])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _alone(q, v, block, i, part, left, patch):  # type: ignore[no-untyped-def]
     """Write the increments of planet i in the lanes that are left."""
     for lane in range(LANES):
@@ -107,7 +107,7 @@ def _alone(q, v, block, i, part, left, patch):  # type: ignore[no-untyped-def]
                 patch[_ROW + c * LANES + lane] = faster[c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _begin(q, block, place, acceleration):  # type: ignore[no-untyped-def]
     """Write the places seen from the star, and the accelerations that it gives."""
     zero = splat(0.0, LANES)
@@ -133,7 +133,7 @@ def _begin(q, block, place, acceleration):  # type: ignore[no-untyped-def]
         store(acceleration, at + 2 * LANES, -(w * z))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _pairs(block, place, acceleration):  # type: ignore[no-untyped-def]
     """Add the pull of planets on each other; give in which lanes two are too close."""
     zero = splat(0.0, LANES)
@@ -169,7 +169,7 @@ def _pairs(block, place, acceleration):  # type: ignore[no-untyped-def]
     return bits(close)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _push(q, v, block, acceleration, part):  # type: ignore[no-untyped-def]
     """Change the velocities of the coordinates, from the outermost to the innermost."""
     h = part * load(block.step, 0, LANES)
@@ -192,7 +192,7 @@ def _push(q, v, block, acceleration, part):  # type: ignore[no-untyped-def]
         store(v, at + 2 * LANES, load(v, at + 2 * LANES, LANES) + h * az)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def kick(q, v, block, place, acceleration, part):  # type: ignore[no-untyped-def]
     """Change the velocities by the interaction; give in which lanes two bodies are too close."""
     _begin(q, block, place, acceleration)
@@ -201,7 +201,7 @@ def kick(q, v, block, place, acceleration, part):  # type: ignore[no-untyped-def
     return close
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _note(close, place, hill, step, met):  # type: ignore[no-untyped-def]
     """Write down the pair of the lanes that have met nobody before."""
     for lane in range(LANES):
@@ -219,6 +219,22 @@ def _note(close, place, hill, step, met):  # type: ignore[no-untyped-def]
                 if square < least * limit * limit:
                     least = square / (limit * limit)
                     met.pair[lane, 0], met.pair[lane, 1] = j, i
+
+
+@inner
+def _copy(q, v, to_q, to_v):  # type: ignore[no-untyped-def]
+    """Copy coordinates and velocities."""
+    for k in range(q.size):
+        to_q[k] = q[k]
+        to_v[k] = v[k]
+
+
+@inner
+def _keep(q, v, out_q, out_v, row):  # type: ignore[no-untyped-def]
+    """Write a sample."""
+    for k in range(q.size):
+        out_q[row, k] = q[k]
+        out_v[row, k] = v[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -239,12 +255,12 @@ def advance(q, v, block, steps, every, kick_first, out_q, out_v, met):  # type: 
             if close:
                 _note(close, place, block.hill, step - 1, met)
         if step % every == 0:
-            here_q[:], here_v[:] = q, v
+            _copy(q, v, here_q, here_v)
             if kick_first:
                 kick(here_q, here_v, block, place, acceleration, 0.5)
             else:
                 drift(here_q, here_v, block, 0.5, patch)
-            out_q[step // every], out_v[step // every] = here_q, here_v
+            _keep(here_q, here_v, out_q, out_v, step // every)
         if step == steps:
             break
         if kick_first:

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_drift import kepler_lanes, kepler_one
-from restudy.nbody.lanes import bits, load, load_one, select, splat, sqrt, store, total
+from restudy.nbody.lanes import bits, inner, load, load_one, select, splat, sqrt, store, total
 
 LANES = 4
 _FAR = 1e60  # square of a distance: between what fills up and the planet it copies
@@ -65,7 +65,7 @@ class Work(NamedTuple):
     reaction: np.ndarray
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def drift(q, v, planets, h):  # type: ignore[no-untyped-def]
     """Move all planets along their conics for a time h."""
     n, mu = planets.width, planets.mu
@@ -85,7 +85,7 @@ def drift(q, v, planets, h):  # type: ignore[no-untyped-def]
         store(v, 2 * n + b, w + faster[2])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _alone(q, v, planets, first, left, h):  # type: ignore[no-untyped-def]
     """Move the planets of one vector by one, because some did not converge in lanes."""
     n = planets.width
@@ -98,7 +98,7 @@ def _alone(q, v, planets, first, left, h):  # type: ignore[no-untyped-def]
             v[c * n + i] += faster[c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def jump(q, v, planets, h):  # type: ignore[no-untyped-def]
     """Move all planets with the velocity that the star has because of them."""
     n = planets.width
@@ -111,7 +111,7 @@ def jump(q, v, planets, h):  # type: ignore[no-untyped-def]
             store(q, c * n + b, load(q, c * n + b, LANES) + way)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _places(q, planets, work):  # type: ignore[no-untyped-def]
     """Write where the planets are, seen from the star."""
     n, place = planets.width, planets.place
@@ -127,7 +127,7 @@ def _places(q, planets, work):  # type: ignore[no-untyped-def]
         store(work.place, 2 * n + b, z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _star(planets, work):  # type: ignore[no-untyped-def]
     """Begin the accelerations with the pull of the star."""
     n, place, acceleration = planets.width, work.place, work.acceleration
@@ -140,7 +140,7 @@ def _star(planets, work):  # type: ignore[no-untyped-def]
         store(acceleration, 2 * n + b, -(w * z))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _pairs(planets, work):  # type: ignore[no-untyped-def]
     """Add the pull of planets on each other; give whether two are too close."""
     n, place, acceleration = planets.width, work.place, work.acceleration
@@ -177,7 +177,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
     return bits(close)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _push(q, v, planets, work, h):  # type: ignore[no-untyped-def]
     """Change the velocities by the accelerations of the coordinates, times h."""
     n, pull = planets.width, planets.pull
@@ -197,7 +197,7 @@ def _push(q, v, planets, work, h):  # type: ignore[no-untyped-def]
         store(v, 2 * n + b, load(v, 2 * n + b, LANES) + h * z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def kick(q, v, planets, work, h):  # type: ignore[no-untyped-def]
     """Change the velocities by the interaction during h; give whether two bodies are too close."""
     _places(q, planets, work)
@@ -205,6 +205,22 @@ def kick(q, v, planets, work, h):  # type: ignore[no-untyped-def]
     close = _pairs(planets, work)
     _push(q, v, planets, work, h)
     return close
+
+
+@inner
+def _copy(q, v, to_q, to_v):  # type: ignore[no-untyped-def]
+    """Copy coordinates and velocities."""
+    for k in range(q.size):
+        to_q[k] = q[k]
+        to_v[k] = v[k]
+
+
+@inner
+def _keep(q, v, out_q, out_v, row):  # type: ignore[no-untyped-def]
+    """Write a sample."""
+    for k in range(q.size):
+        out_q[row, k] = q[k]
+        out_v[row, k] = v[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -231,12 +247,12 @@ def advance(q, v, planets, work, h, steps, every, kick_first, out_q, out_v):  # 
         if jumps:
             jump(q, v, planets, 0.5 * h)
         if step % every == 0:
-            here_q[:], here_v[:] = q, v
+            _copy(q, v, here_q, here_v)
             if kick_first:
                 kick(here_q, here_v, planets, work, 0.5 * h)
             else:
                 drift(here_q, here_v, planets, 0.5 * h)
-            out_q[step // every], out_v[step // every] = here_q, here_v
+            _keep(here_q, here_v, out_q, out_v, step // every)
         if step == steps:
             break
         if not kick_first:

@@ -14,13 +14,25 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 _DOUBLE, _BIT, _I32 = ir.DoubleType(), ir.IntType(1), ir.IntType(32)
 # A product and a sum may become one multiply-add.
 _FLAGS = ("contract",)
+
+inner = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Of functions that only compiled code calls: what would call them from Python is not compiled."""
+
+inlined = njit(
+    nogil=True,
+    error_model="numpy",
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+    forceinline=True,
+)
+"""Of functions that become a part of those that call them."""
 
 
 class Lanes(types.Type):
