@@ -155,7 +155,9 @@ def test_costs() -> None:
     watch = experiments.Stopwatch(threads=2)
     for name in experiments.PUBLISHED_HOURS:
         assert watch.time(name, lambda: 42) == 42
-    assert watch.findings().keys() == section("cost")
+    assert watch.findings(experiments.Setup.quick()).keys() == section("cost")
+    other = watch.findings(experiments.Setup.full())  # not at a thousand runs
+    assert other.keys() == section("cost") - {"sensitivity-cost"}
     assert (watch.table()["here [core s]"] >= 0).all()
     assert watch.table()["published [core h]"].tolist() == [10.0, 1.5, 260.0, 0.5, 625.0]
 

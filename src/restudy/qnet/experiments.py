@@ -31,6 +31,7 @@ _COSTS = {
     "Figure 6": "sensitivity-cost",
     "Figure 7": "memory-cost",
 }
+_SENSITIVITY_RUNS = 1000  # for which the paper printed its half hour
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,12 @@ class Stopwatch:
         }
         return pd.DataFrame(rows).T
 
-    def findings(self) -> dict[str, float]:
-        """Give what the claims on costs ask for."""
-        return {claim: self.core_s[name] for name, claim in _COSTS.items() if name in self.core_s}
+    def findings(self, setup: Setup) -> dict[str, float]:
+        """Give what the claims on costs ask for; that on Figure 6 is on so many runs a point."""
+        asked = dict(_COSTS)
+        if setup.nv.sensitivity_runs != _SENSITIVITY_RUNS:
+            del asked["Figure 6"]
+        return {claim: self.core_s[name] for name, claim in asked.items() if name in self.core_s}
 
 
 def cheapest(setup: Setup, *, seed: int, executor: Executor | None = None) -> Optimum:
