@@ -173,30 +173,34 @@ def integrate_kicked(
     Raises
     ------
     NBodyError
-        If the numbers of steps are below 1, or the run leaves the finite numbers.
+        If the numbers of steps are below 1, or a kick is no number.
     """
     if steps < 1 or sample_every < 1:
-        raise NBodyError(f"{steps} steps, of which one in {sample_every} is kept; expected 1 or more.")
+        raise NBodyError(f"{steps} steps, one in {sample_every} kept; expected 1 or more of both.")
     frame = frame_of(system)
     q, v = frame.jacobi(system.positions), frame.jacobi(system.velocities)
     shape = (steps // sample_every + 1, *q.shape)
     positions, velocities = np.empty(shape), np.empty(shape)
     positions[0], velocities[0] = q, v
-    acceleration = (kick if first is None else first)(q, v)
+    acceleration = _checked((kick if first is None else first)(q, v), 0.0)
     for number in range(1, steps + 1):
         v = v + 0.5 * step * acceleration
         q, v = drift(q, v, frame.mu, step)
-        acceleration = kick(q, v)
+        acceleration = _checked(kick(q, v), number * step)
         v = v + 0.5 * step * acceleration
         if number % sample_every == 0:
             positions[number // sample_every], velocities[number // sample_every] = q, v
-    if not (np.isfinite(q).all() and np.isfinite(v).all()):
-        raise NBodyError(
-            f"the run left the finite numbers within {steps} steps of {step:g} yr; use a shorter "
-            "step, or a kick that was learnt where the planets are."
-        )
     times = step * sample_every * np.arange(shape[0])
     return JacobiTrajectory(frame, times, positions, velocities)
+
+
+def _checked(acceleration: FloatArray, time: float) -> FloatArray:
+    if not np.isfinite(acceleration).all():
+        raise NBodyError(
+            f"the kick at {time:.10g} yr is no number; use a shorter step, or a kick that was "
+            "learnt where the planets are."
+        )
+    return acceleration
 
 
 @njit(cache=True, nogil=True)

@@ -116,7 +116,26 @@ class ForceModel(nn.Module, ABC):
 
     @abstractmethod
     def force(self, q: torch.Tensor) -> torch.Tensor:
-        """Return the forces (n, 2, 3) of Jacobi positions (n, 2, 3), which can be differentiated."""
+        """Return the forces (n, 2, 3) of Jacobi positions (n, 2, 3), to be differentiated."""
+
+    def forward(self, masses: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """Return Jacobi accelerations, as a kick for `restudy.nbody.wisdom_holman.integrate`.
+
+        Parameters
+        ----------
+        masses : torch.Tensor, shape (..., 3)
+            Not looked at: those of `frame` are in the weights.
+        q : torch.Tensor, shape (..., 3, 3)
+            Jacobi positions, the barycentre in row 0 [au].
+
+        Returns
+        -------
+        torch.Tensor, shape (..., 3, 3)
+            Accelerations, 0 in row 0 [au/yr2].
+        """
+        force = self.force(q[..., 1:, :].reshape(-1, 2, 3)).reshape(*q.shape[:-2], 2, 3)
+        planets = force / q.new_tensor(self.frame.reduced)[:, None]
+        return torch.cat((torch.zeros_like(q[..., :1, :]), planets), dim=-2)
 
     @abstractmethod
     def compiled_force(self, q: FloatArray) -> FloatArray:

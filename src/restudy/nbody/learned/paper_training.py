@@ -143,7 +143,7 @@ def training_samples(
     """
     if min(setup.systems, setup.test_systems) < 1:
         raise NBodyError(
-            f"{setup.systems} systems to learn from and {setup.test_systems} to test with; expected "
+            f"{setup.systems} systems to learn from, {setup.test_systems} to test with; expected "
             "at least one of each."
         )
     seeds = np.random.SeedSequence(seed).spawn(setup.systems + setup.test_systems)
@@ -153,9 +153,7 @@ def training_samples(
     return _joined(found[: setup.systems]), _joined(found[setup.systems :])
 
 
-def _followed(
-    seed: np.random.SeedSequence, years: float, setup: PaperSetup
-) -> BodySamples | None:
+def _followed(seed: np.random.SeedSequence, years: float, setup: PaperSetup) -> BodySamples | None:
     """Return the samples of one system; None if it leaves the finite numbers."""
     rng = np.random.default_rng(seed)
     system = three_body(rng, 1)[0].part((0, *(1 + rng.permutation(2))))

@@ -1,0 +1,66 @@
+"""The energies that the authors' notebook of Sun, Jupiter and Saturn printed, step by step."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+
+from restudy.nbody.learned.comparison import energies
+from restudy.nbody.learned.kicked import FloatArray, JacobiTrajectory
+from restudy.nbody.system import System
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedEnergy:
+    """Relative energy errors with a step of 1 yr, to six digits.
+
+    Attributes
+    ----------
+    classical, network : numpy.ndarray, shape (2000,)
+        abs((E - E_0) / E_0) after each step, E_0 being that of `notebook_energy`.
+    """
+
+    classical: FloatArray
+    network: FloatArray
+
+
+def published_energy() -> PublishedEnergy:
+    """Return the two printed curves, of commit 39bc576 of the authors' repository."""
+    text = resources.files("restudy.nbody.learned").joinpath("published_energy.json").read_text()
+    printed = json.loads(text)
+    return PublishedEnergy(np.array(printed["classical"]), np.array(printed["network"]))
+
+
+def notebook_energy(system: System) -> float:
+    """Return the E_0 of the authors' curves.
+
+    Their code computes it of barycentric coordinates as if these were about the star, which it
+    puts, with the barycentre, where the planets alone would have it. All errors are relative to
+    this number, so that the curves have an offset and are scaled by 1.006.
+
+    Parameters
+    ----------
+    system : System
+        In the coordinates of their start.
+
+    Returns
+    -------
+    float
+        The energy [Msun au2/yr2].
+    """
+    total = system.masses.sum()
+    x, v = (np.array(y) for y in (system.positions, system.velocities))
+    for y in (x, v):
+        shift = -(system.masses[1:] @ y[1:]) / total
+        y[0] = 0.0
+        y += shift
+    return System(system.masses, x, v, system.names, system.gravity).energy()
+
+
+def as_published(run: JacobiTrajectory, start: System) -> FloatArray:
+    """Return abs((E - E_0) / E_0) of a run as the notebook prints it, without the start."""
+    reference = notebook_energy(start)
+    return np.abs((energies(run)[1:] - reference) / reference)
