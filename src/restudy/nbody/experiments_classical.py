@@ -14,7 +14,7 @@ from restudy.nbody.catalogue import sun_jupiter_saturn, trappist_1
 from restudy.nbody.compiled import integrate_compiled
 from restudy.nbody.composition import ABA_10_6_4, integrate_composition
 from restudy.nbody.correctors import integrate_corrected
-from restudy.nbody.diagnostics import eccentricities, energy_error
+from restudy.nbody.diagnostics import energy_error, orbits
 from restudy.nbody.ias15 import integrate_ias15
 from restudy.nbody.kepler import g_functions, universal_anomaly, within_a_period
 from restudy.nbody.leapfrog import integrate_leapfrog
@@ -182,7 +182,7 @@ def energy_laws(setup: Setup) -> pd.DataFrame:
 
 def _so_far(name: str, run: Trajectory, system: System) -> pd.DataFrame:
     """Keep the largest error so far at times that are even on a logarithmic scale."""
-    error = np.maximum.accumulate(np.abs(energy_error(system, run)))
+    error = np.maximum.accumulate(np.abs(energy_error(system.masses, run)))
     places = np.unique(np.geomspace(1, len(run) - 1, 200).astype(int))
     return pd.DataFrame({"integrator": name, "time": run.times[places], "error": error[places]})
 
@@ -204,7 +204,7 @@ def exchange_ratio(years: float) -> float:
     step, samples = 1.0, 4096
     every = round(years / step / samples)
     run = _classical(system, step, every * samples, every)
-    e = eccentricities(system, run)[:samples, 1]
+    e = orbits(system.masses, run).eccentricity[:samples, 1]
     window = np.hanning(samples)
     power = np.abs(np.fft.rfft((e - e.mean()) * window, 8 * samples))
     peak = int(power[8:].argmax()) + 8

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from restudy.claims import Paper
 from restudy.nbody.catalogue import sun_jupiter_saturn
 from restudy.nbody.learned.comparison import Deviation, deviation
 from restudy.nbody.learned.kicked import ExactKick, ZeroKick, frame_of, integrate_kicked
@@ -34,9 +33,11 @@ from restudy.nbody.learned.paper_training import (
     train_paper_network,
     training_samples,
 )
-from restudy.nbody.trajectory import FloatArray
 
 NETWORK: Final = "paper's network"
+PRINTED: Final = {"exact": "paper-sjs-wh", NETWORK: "paper-sjs-net"}
+"""Claims on the printed energy curves of Sun, Jupiter and Saturn."""
+
 _SJS: Final = "Sun, Jupiter, Saturn"
 _SHOWN = 400  # bodies in the figure of kicks
 
@@ -210,12 +211,6 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
-def published_sizes(paper: Paper) -> dict[str, float]:
-    """Return the printed peak-to-peak energy errors of Sun, Jupiter and Saturn."""
-    printed = {"exact": paper.claim("paper-sjs-wh"), NETWORK: paper.claim("paper-sjs-net")}
-    return {name: float(claim.value or 0.0) for name, claim in printed.items()}
-
-
 def energy_curves(found: Results) -> pd.DataFrame:
     """Give the energy errors of Sun, Jupiter and Saturn over time, each about its middle.
 
@@ -270,15 +265,13 @@ def _interval(values: Sequence[float]) -> float | str:
     return f"{found.mean:.3g} ± {found.half_width:.1g}"
 
 
-def kick_table(trained: Trainings, pair: FloatArray | None = None) -> pd.DataFrame:
+def kick_table(trained: Trainings) -> pd.DataFrame:
     """Put the kicks of the first network beside the true ones, for bodies of unseen systems.
 
     Parameters
     ----------
     trained : Trainings
         The networks, and the bodies.
-    pair : numpy.ndarray, shape (rows, 3), optional
-        Kicks of another network for the same bodies.
 
     Returns
     -------
