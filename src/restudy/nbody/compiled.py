@@ -7,25 +7,22 @@ from numpy.typing import NDArray
 
 from restudy.nbody.compiled_setup import (
     Scheme,
-    Split,
     barycentric,
     check_order,
     check_steps,
-    closest,
-    hill_radii_of,
     kepler_mu,
+    mutual_hill_radii,
+    started,
     to_jacobi,
     to_star_matrix,
-    warn_of_long_steps,
 )
 from restudy.nbody.compiled_single import LANES, Planets, Work, advance
 from restudy.nbody.errors import CloseEncounter, NBodyError
-from restudy.nbody.splitting import ReboundSplit
+from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
-REBOUND_SPLIT = ReboundSplit()
 
 
 def integrate_compiled(
@@ -34,7 +31,7 @@ def integrate_compiled(
     steps: int,
     *,
     sample_every: int = 1,
-    split: Split = REBOUND_SPLIT,
+    split: Split = REBOUND,
     scheme: Scheme = Scheme.KICK_DRIFT_KICK,
     hill_radii: float = 1.0,
 ) -> Trajectory:
@@ -59,8 +56,9 @@ def integrate_compiled(
     scheme : Scheme
         WHFast drifts first, the paper kicks first.
     hill_radii : float
-        Two planets meet when they are closer than this many times the larger of their Hill radii,
-        ``a (m / 3 m_0)^(1/3)`` with the semi-major axes of the start. 0 looks for no encounters.
+        Two planets meet when they are closer than this many of their mutual Hill radii,
+        ``((m_i + m_j) / 3 m_0)^(1/3) (a_i + a_j) / 2`` with the semi-major axes of the start. It is
+        looked at in each kick. 0 looks for no encounters.
 
     Returns
     -------
@@ -94,15 +92,14 @@ def integrate_compiled(
     True
     """
     check_steps(step, steps, sample_every, hill_radii)
-    check_order([system])
-    warn_of_long_steps(step, float(system.periods().min()))
-    mu = kepler_mu(split, system.masses, system.gravity)
-    planets = _jacobi_planets(system, mu, hill_radii)
+    checked = started([system], np.array([step]))
+    check_order([system], checked.axes)
+    near = hill_radii * mutual_hill_radii(system.masses, checked.axes[0])
+    planets = _jacobi_planets(system, kepler_mu(split, system.masses, system.gravity), near)
     to_star = to_star_matrix(system.masses)
-    start = system.barycentric()
-    q, v = (to_jacobi(system.masses, x) for x in (start.positions, start.velocities))
+    q, v = (to_jacobi(system.masses, x) for x in (system.positions, system.velocities))
     q, v = _run(system, planets, (q, v), to_star, (step, steps, sample_every), scheme)
-    times = step * sample_every * np.arange(len(q))
+    times = np.asarray(step * sample_every * np.arange(len(q)), dtype=np.float64)
     return Trajectory(
         times, barycentric(system.masses, to_star @ q), barycentric(system.masses, to_star @ v)
     )
@@ -146,7 +143,7 @@ def integrate_heliocentric(
     Duncan, Levison and Lee, AJ 116, 2067 (1998), doi:10.1086/300541.
     """
     check_steps(step, steps, sample_every, hill_radii)
-    warn_of_long_steps(step, float(system.periods().min()))
+    checked = started([system], np.array([step]))
     m, count = system.masses, system.bodies - 1
     nothing = np.zeros(count)
     planets = _planets(
@@ -154,7 +151,7 @@ def integrate_heliocentric(
         star=nothing,
         own=nothing,
         gm=system.gravity * m[1:],
-        hill=hill_radii * hill_radii_of(system),
+        near=hill_radii * mutual_hill_radii(m, checked.axes[0]),
         place=np.eye(count),
         pull=np.eye(count),
         jump=m[1:] / m[0],
@@ -162,10 +159,15 @@ def integrate_heliocentric(
     start = system.barycentric()
     q = start.positions[1:] - start.positions[0]
     q, v = _run(
-        system, planets, (q, start.velocities[1:]), np.eye(count), (step, steps, sample_every), scheme
+        system,
+        planets,
+        (q, start.velocities[1:]),
+        np.eye(count),
+        (step, steps, sample_every),
+        scheme,
     )
     star = -np.einsum("j,sjc->sc", m[1:] / m[0], v)[:, None]
-    times = step * sample_every * np.arange(len(q))
+    times = np.asarray(step * sample_every * np.arange(len(q)), dtype=np.float64)
     return Trajectory(times, barycentric(m, q), np.concatenate([star, v], axis=1))
 
 
@@ -187,7 +189,7 @@ def _run(
     met = advance(q, v, planets, work, float(step), steps, every, first, *out)
     if met >= 0:
         here = to_star @ q.reshape(3, width).T[:count]
-        raise _encounter(system, here, planets.hill, step * (met + (0.0 if first else 0.5)))
+        raise _encounter(system, here, planets.near, step * (met + (0.0 if first else 0.5)))
     both = [x.reshape(-1, 3, width).transpose(0, 2, 1)[:, :count] for x in out]
     if not all(np.isfinite(x).all() for x in both):
         raise NBodyError(
@@ -197,7 +199,7 @@ def _run(
     return both[0], both[1]
 
 
-def _jacobi_planets(system: System, mu: FloatArray, hill_radii: float) -> Planets:
+def _jacobi_planets(system: System, mu: FloatArray, near: FloatArray) -> Planets:
     m, count = system.masses, system.bodies - 1
     eta = m.cumsum()
     outer = np.arange(count) > 0
@@ -206,7 +208,7 @@ def _jacobi_planets(system: System, mu: FloatArray, hill_radii: float) -> Planet
         star=system.gravity * m[0] * outer,
         own=mu * outer,
         gm=system.gravity * m[1:],
-        hill=hill_radii * hill_radii_of(system),
+        near=near,
         place=to_star_matrix(m),
         pull=np.eye(count) + np.triu(m[1:] / eta[:-1, None]),
         jump=np.zeros(count),
@@ -219,20 +221,22 @@ def _planets(
     star: FloatArray,
     own: FloatArray,
     gm: FloatArray,
-    hill: FloatArray,
+    near: FloatArray,
     place: FloatArray,
     pull: FloatArray,
     jump: FloatArray,
 ) -> Planets:
-    """Fill up to whole vectors: with copies of the last planet that nothing pulls."""
+    """Take distances of pairs, (pairs,); fill up with copies of the last planet in peace."""
     count = len(mu)
     width = -(-count // LANES) * LANES
-    silent = (np.pad(x, (0, width - count)) for x in (star, own, gm, hill))
+    squares = np.zeros((count, width))
+    squares[np.triu_indices(count, 1)] = near**2
     return Planets(
         count,
         width,
         _filled(mu, width),
-        *silent,
+        *(np.pad(x, (0, width - count)) for x in (star, own, gm)),  # type: ignore[call-arg]
+        squares.ravel(),
         _filled(place.T, width).ravel(),
         np.pad(pull.T, ((0, 0), (0, width - count))).ravel(),
         np.pad(jump, (0, width - count)),
@@ -246,8 +250,11 @@ def _filled(x: FloatArray, width: int) -> FloatArray:
     return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
 
 
-def _encounter(
-    system: System, places: FloatArray, limits: FloatArray, time: float
-) -> CloseEncounter:
-    i, j, distance, limit = closest(places, limits)
-    return CloseEncounter(time, (system.names[i + 1], system.names[j + 1]), distance, limit)
+def _encounter(system: System, places: FloatArray, near: FloatArray, time: float) -> CloseEncounter:
+    """Name the two planets that are closest in terms of their limit."""
+    i, j = np.triu_indices(len(places), 1)
+    distances = np.linalg.norm(places[i] - places[j], axis=1)
+    limits = np.sqrt(near.reshape(len(places), -1)[i, j])
+    k = int(np.argmin(distances / limits))
+    pair = system.names[i[k] + 1], system.names[j[k] + 1]
+    return CloseEncounter(time, pair, float(distances[k]), float(limits[k]))

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from restudy.nbody.compiled import REBOUND_SPLIT
 from restudy.nbody.compiled_many import LANES, Block, Meetings, advance
 from restudy.nbody.compiled_setup import (
     Scheme,
-    Split,
+    Start,
     check_order,
     check_steps,
     from_jacobi,
-    hill_radii_of,
     kepler_mu,
+    mutual_hill_radii,
+    started,
     to_jacobi,
-    warn_of_long_steps,
 )
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
@@ -67,7 +68,7 @@ class BatchTrajectory:
         """Return all systems as one trajectory, for which their steps have to be the same."""
         if not (self.times == self.times[:, :1]).all():
             raise NBodyError(
-                "the systems have different steps; expected one step for all: take them by system()."
+                "the systems have different steps; expected one for all: take them by system()."
             )
         return Trajectory(self.times[:, 0], self.positions, self.velocities)
 
@@ -78,7 +79,7 @@ def integrate_batch(
     steps: int,
     *,
     sample_every: int = 1,
-    split: Split = REBOUND_SPLIT,
+    split: Split = REBOUND,
     scheme: Scheme = Scheme.KICK_DRIFT_KICK,
     hill_radii: float = 1.0,
     threads: int = 1,
@@ -102,8 +103,9 @@ def integrate_batch(
     scheme : Scheme
         WHFast drifts first, the paper kicks first.
     hill_radii : float
-        Two planets meet when they are closer than this many times the larger of their Hill radii,
-        ``a (m / 3 m_0)^(1/3)`` with the semi-major axes of the start. 0 looks for no encounters.
+        Two planets meet when they are closer than this many of their mutual Hill radii,
+        ``((m_i + m_j) / 3 m_0)^(1/3) (a_i + a_j) / 2`` with the semi-major axes of the start. It is
+        looked at in each kick. 0 looks for no encounters.
     threads : int
         Threads among which blocks of systems are divided.
 
@@ -130,18 +132,15 @@ def integrate_batch(
     for value in np.unique(h):
         check_steps(float(value), steps, sample_every, hill_radii)
     _check_alike(systems)
-    check_order(systems)
-    ratio = [abs(x) / s.periods().min() for x, s in zip(h, systems, strict=True)]
-    worst = int(np.argmax(ratio))
-    warn_of_long_steps(float(h[worst]), float(systems[worst].periods().min()))
-    masses = np.stack([s.masses for s in systems])
-    blocks, starts = _blocks(systems, masses, h, split, hill_radii)
+    start = started(systems, h)
+    check_order(systems, start.axes)
+    blocks, starts = _blocks(start, h, split, hill_radii)
     met = [Meetings(np.full(LANES, -1), np.full((LANES, 2), -1)) for _ in blocks]
     first = scheme is Scheme.KICK_DRIFT_KICK
     plan = steps, sample_every, first
     with ThreadPoolExecutor(threads) as pool:
-        out = list(pool.map(lambda task: _follow(*task, plan), zip(starts, blocks, met, strict=True)))
-    return _gathered(out, met, masses, h, plan)
+        out = list(pool.map(_follow, starts, blocks, met, repeat(plan)))
+    return _gathered(out, met, start.masses, h, plan)
 
 
 def _check_alike(systems: Sequence[System]) -> None:
@@ -162,13 +161,9 @@ def _in_lanes(x: FloatArray) -> FloatArray:
 
 
 def _blocks(
-    systems: Sequence[System],
-    masses: FloatArray,
-    h: FloatArray,
-    split: Split,
-    hill_radii: float,
+    start: Start, h: FloatArray, split: Split, hill_radii: float
 ) -> tuple[list[Block], list[tuple[FloatArray, FloatArray]]]:
-    gravity = np.array([s.gravity for s in systems])[:, None]
+    masses, gravity = start.masses, start.gravity[:, None]
     mu = kepler_mu(split, masses, gravity)
     outer = (np.arange(mu.shape[1]) > 0).astype(np.float64)
     eta = masses.cumsum(axis=1)
@@ -177,17 +172,15 @@ def _blocks(
         gravity * masses[:, :1] * outer,
         mu * outer,
         gravity * masses[:, 1:],
-        hill_radii * np.stack([hill_radii_of(s) for s in systems]),
+        (hill_radii * mutual_hill_radii(masses, start.axes)) ** 2,
         masses[:, 1:] / eta[:, 1:],
         masses[:, 1:],
         1.0 / eta[:, :-1],
         h[:, None],
     )
     blocks = [Block(*one) for one in zip(*(_in_lanes(x) for x in given), strict=True)]
-    start = [s.barycentric() for s in systems]
-    q = to_jacobi(masses, np.stack([s.positions for s in start]))
-    v = to_jacobi(masses, np.stack([s.velocities for s in start]))
-    both = (_in_lanes(x.reshape(len(systems), -1)) for x in (q, v))
+    states = (to_jacobi(masses, x) for x in (start.positions, start.velocities))
+    both = (_in_lanes(x.reshape(len(x), -1)) for x in states)
     return blocks, list(zip(*both, strict=True))
 
 
@@ -198,7 +191,8 @@ def _follow(
     steps, every, first = plan
     out = np.empty((2, steps // every + 1, start[0].size))
     out[:, 0] = start
-    advance(*(x.copy() for x in start), block, steps, every, first, out[0], out[1], met)
+    q, v = (x.copy() for x in start)
+    advance(q, v, block, steps, every, first, out[0], out[1], met)
     return out.reshape(*out.shape[:2], -1, LANES)
 
 
@@ -220,8 +214,8 @@ def _gathered(
         both[:, :, part] = from_jacobi(masses[part], q)
     step = np.concatenate([one.step for one in met])[:batch]
     pairs = np.concatenate([one.pair for one in met])[:batch]
-    number = every * np.arange(samples)[:, None]
-    both[:, (number > step) & (step >= 0)] = np.nan
+    passed = every * np.arange(samples)[:, None]
+    both[:, (passed > step) & (step >= 0)] = np.nan
     wrong = ~np.isfinite(both).all(axis=(0, 1, 3, 4)) & (step < 0)
     if wrong.any():
         k = int(np.argmax(wrong))
@@ -231,5 +225,5 @@ def _gathered(
         )
     when = np.where(step < 0, np.inf, h * (step + (0.0 if first else 0.5)))
     return BatchTrajectory(
-        number * h, both[0], both[1], when, np.where(pairs < 0, pairs, pairs + 1)
+        passed * h, both[0], both[1], when, np.where(pairs < 0, pairs, pairs + 1)
     )

@@ -14,12 +14,11 @@ periods on a circle, and no convergence) is left to `kepler_one`, lane by lane.
 References
 ----------
 Rein and Tamayo, MNRAS 452, 376 (2015), doi:10.1093/mnras/stv1257, has the G, and the increments by
-``f - 1`` and ``g' - 1`` that keep rounding errors from growing linearly; Danby and Burkardt, Celestial
-Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
+``f - 1`` and ``g' - 1`` that keep rounding errors from growing linearly; Danby and Burkardt,
+Celestial Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
 """
 
 import numpy as np
-
 
 from restudy.nbody.lanes import absolute, bits, every, inlined, inner, select, sqrt
 
@@ -150,7 +149,7 @@ def kepler_one(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     low, high = _bracket(r0, eta, zeta, beta, h)
     X = 0.5 * (low + high)
     for _ in range(200):
-        g0, g1, g2, g3 = _stiefel(beta, X)
+        _, g1, g2, g3 = _stiefel(beta, X)
         excess = r0 * X + eta * g2 + zeta * g3 - h
         if excess > 0.0:
             high = X
@@ -162,7 +161,7 @@ def kepler_one(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
         last, X = X, new
         if abs(X - last) <= 2.3e-16 * abs(X):
             break
-    g0, g1, g2, g3 = _stiefel(beta, X)
+    _, g1, g2, g3 = _stiefel(beta, X)
     r = r0 + eta * g1 + zeta * g2
     f, g = -mu * g2 / r0, h - mu * g3
     df, dg = -mu * g1 / (r0 * r), -mu * g2 / r

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_drift import kepler_lanes, kepler_one
-from restudy.nbody.lanes import bits, inner, load, select, splat, sqrt, store
+from restudy.nbody.lanes import bits, inner, load, splat, sqrt, store
 
 LANES = 16  # systems of a block: two vectors of AVX2, whose chains of operations overlap
 _ROW = 3 * LANES
@@ -27,8 +27,10 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    mu, star, own, gm, hill : numpy.ndarray, shape (N - 1, LANES)
+    mu, star, own, gm : numpy.ndarray, shape (N - 1, LANES)
         As those of `restudy.nbody.compiled_single.Planets`.
+    near : numpy.ndarray, shape (pairs, LANES)
+        The square of the distance that is too close [au^2], for 0 and 1, 0 and 2, ..., 1 and 2, ...
     inner : numpy.ndarray, shape (N - 1, LANES)
         Planet's mass over that of all bodies up to it.
     mass, outer : numpy.ndarray, shape (N - 1, LANES)
@@ -41,7 +43,7 @@ class Block(NamedTuple):
     star: np.ndarray
     own: np.ndarray
     gm: np.ndarray
-    hill: np.ndarray
+    near: np.ndarray
     inner: np.ndarray
     mass: np.ndarray
     outer: np.ndarray
@@ -136,14 +138,13 @@ def _begin(q, block, place, acceleration):  # type: ignore[no-untyped-def]
 @inner
 def _pairs(block, place, acceleration):  # type: ignore[no-untyped-def]
     """Add the pull of planets on each other; give in which lanes two are too close."""
-    zero = splat(0.0, LANES)
-    close = zero > zero
-    n = block.mu.size // LANES
+    close = splat(0.0, LANES) > 0.0
+    n, pair = block.mu.size // LANES, 0
     for i in range(n - 1):
         at = i * _ROW
         px, py = load(place, at, LANES), load(place, at + LANES, LANES)
         pz = load(place, at + 2 * LANES, LANES)
-        gm, hill = load(block.gm, i * LANES, LANES), load(block.hill, i * LANES, LANES)
+        gm = load(block.gm, i * LANES, LANES)
         ax, ay = load(acceleration, at, LANES), load(acceleration, at + LANES, LANES)
         az = load(acceleration, at + 2 * LANES, LANES)
         for j in range(i + 1, n):
@@ -153,9 +154,8 @@ def _pairs(block, place, acceleration):  # type: ignore[no-untyped-def]
             z = load(place, to + 2 * LANES, LANES) - pz
             square = x * x + y * y + z * z
             w = 1.0 / (square * sqrt(square))
-            other = load(block.hill, j * LANES, LANES)
-            limit = select(other > hill, other, hill)
-            close = close | (square < limit * limit)
+            close = close | (square < load(block.near, pair * LANES, LANES))
+            pair += 1
             theirs, mine = load(block.gm, j * LANES, LANES) * w, gm * w
             ax, ay, az = ax + theirs * x, ay + theirs * y, az + theirs * z
             store(acceleration, to, load(acceleration, to, LANES) - mine * x)
@@ -202,23 +202,24 @@ def kick(q, v, block, place, acceleration, part):  # type: ignore[no-untyped-def
 
 
 @inner
-def _note(close, place, hill, step, met):  # type: ignore[no-untyped-def]
+def _note(close, place, near, step, met):  # type: ignore[no-untyped-def]
     """Write down the pair of the lanes that have met nobody before."""
+    n = place.size // _ROW
     for lane in range(LANES):
         if not (close >> lane) & 1 or met.step[lane] >= 0:
             continue
         met.step[lane] = step
-        least = np.inf
-        for i in range(hill.size // LANES):
-            for j in range(i):
+        least, pair = np.inf, lane
+        for i in range(n):
+            for j in range(i + 1, n):
                 square = 0.0
                 for c in range(3):
-                    one, two = (3 * i + c) * LANES + lane, (3 * j + c) * LANES + lane
-                    square += (place[one] - place[two]) ** 2
-                limit = max(hill[i * LANES + lane], hill[j * LANES + lane])
-                if square < least * limit * limit:
-                    least = square / (limit * limit)
-                    met.pair[lane, 0], met.pair[lane, 1] = j, i
+                    at, to = i * _ROW + c * LANES + lane, j * _ROW + c * LANES + lane
+                    square += (place[at] - place[to]) ** 2
+                if square < least * near[pair]:
+                    least = square / near[pair]
+                    met.pair[lane, 0], met.pair[lane, 1] = i, j
+                pair += LANES
 
 
 @inner
@@ -244,7 +245,8 @@ def advance(q, v, block, steps, every, kick_first, out_q, out_v, met):  # type: 
     here_q, here_v = np.empty_like(q), np.empty_like(v)
     if kick_first:
         close = kick(q, v, block, place, acceleration, 0.5)
-        _note(close, place, block.hill, 0, met)
+        if close:
+            _note(close, place, block.near, 0, met)
     else:
         drift(q, v, block, 0.5, patch)
     for step in range(1, steps + 1):
@@ -253,7 +255,7 @@ def advance(q, v, block, steps, every, kick_first, out_q, out_v, met):  # type: 
         else:
             close = kick(q, v, block, place, acceleration, 1.0)
             if close:
-                _note(close, place, block.hill, step - 1, met)
+                _note(close, place, block.near, step - 1, met)
         if step % every == 0:
             _copy(q, v, here_q, here_v)
             if kick_first:
@@ -266,6 +268,6 @@ def advance(q, v, block, steps, every, kick_first, out_q, out_v, met):  # type: 
         if kick_first:
             close = kick(q, v, block, place, acceleration, 1.0)
             if close:
-                _note(close, place, block.hill, step, met)
+                _note(close, place, block.near, step, met)
         else:
             drift(q, v, block, 1.0, patch)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
 
 from restudy.nbody.errors import NBodyError, StepWarning
+from restudy.nbody.splitting import Split
 from restudy.nbody.system import System
 
 FloatArray = NDArray[np.float64]
@@ -23,17 +25,9 @@ class Scheme(Enum):
     DRIFT_KICK_DRIFT = "drift"
 
 
-class Split(Protocol):
-    """What divides the Hamiltonian: it gives the mu of each planet's Kepler motion."""
-
-    def mu(self, masses: Any, gravity: Any) -> Any:
-        """Return mu [au^3/yr^2], shape (..., N - 1), for masses of shape (..., N)."""
-        ...
-
-
-def kepler_mu(split: Split, masses: FloatArray, gravity: float) -> FloatArray:
-    """Give the mu of a split [au^3/yr^2], shape (..., N - 1)."""
-    return np.asarray(split.mu(masses, gravity), dtype=np.float64)
+def kepler_mu(split: Split, masses: FloatArray, gravity: ArrayLike) -> FloatArray:
+    """Give the mu of a split [au^3/yr^2], (..., N - 1), for masses (..., N)."""
+    return np.asarray(gravity) * np.asarray(split.mu(torch.tensor(masses), 1.0))
 
 
 def to_star_matrix(masses: FloatArray) -> FloatArray:
@@ -62,21 +56,26 @@ def barycentric(masses: FloatArray, x: FloatArray) -> FloatArray:
     return np.concatenate([star, x + star], axis=-2)
 
 
-def hill_radii_of(system: System) -> FloatArray:
-    """Give the Hill radius of each planet [au], from its distance where it has no ellipse."""
-    a = system.semi_major_axes()
-    distance = np.linalg.norm(system.positions[1:] - system.positions[0], axis=1)
-    a = np.where(a > 0, a, distance)
-    return np.asarray(a * np.cbrt(system.masses[1:] / (3 * system.masses[0])))
+def semi_major_axes(
+    masses: FloatArray, positions: FloatArray, velocities: FloatArray, gravity: FloatArray
+) -> FloatArray:
+    """Give those of planets about the star alone, (..., N - 1) [au]; infinite where unbound."""
+    r = np.linalg.norm(positions[..., 1:, :] - positions[..., :1, :], axis=-1)
+    v2 = ((velocities[..., 1:, :] - velocities[..., :1, :]) ** 2).sum(-1)
+    over = 2.0 / r - v2 / (gravity[..., None] * (masses[..., :1] + masses[..., 1:]))
+    return np.where(over > 0, 1.0 / np.where(over > 0, over, 1.0), np.inf)
 
 
-def closest(places: FloatArray, limits: FloatArray) -> tuple[int, int, float, float]:
-    """Give the two planets closest in terms of their limit, their distance, and the limit."""
-    i, j = np.triu_indices(len(places), 1)
-    distances = np.linalg.norm(places[i] - places[j], axis=1)
-    limit = np.maximum(limits[i], limits[j])
-    k = int(np.argmin(distances / limit))
-    return int(i[k]), int(j[k]), float(distances[k]), float(limit[k])
+def mutual_hill_radii(masses: FloatArray, axes: FloatArray) -> FloatArray:
+    """Give ``((m_i + m_j) / 3 m_0)^(1/3) (a_i + a_j) / 2`` of pairs of planets [au].
+
+    Pairs are those of ``numpy.triu_indices(N - 1, 1)``; the radius of one is 0 where a planet has
+    no ellipse.
+    """
+    i, j = np.triu_indices(axes.shape[-1], 1)
+    part = np.cbrt((masses[..., 1 + i] + masses[..., 1 + j]) / (3 * masses[..., :1]))
+    both = axes[..., i] + axes[..., j]
+    return np.asarray(0.5 * part * np.where(np.isfinite(both), both, 0.0))
 
 
 def check_steps(step: float, steps: int, every: int, hill_radii: float) -> None:
@@ -93,28 +92,60 @@ def check_steps(step: float, steps: int, every: int, hill_radii: float) -> None:
         raise NBodyError(f"hill_radii is {hill_radii:g}; expected 0 or more.")
 
 
-def check_order(systems: Sequence[System]) -> None:
-    """Refuse planets that are not in the order of their semi-major axes."""
-    for number, system in enumerate(systems):
-        a = system.semi_major_axes()
-        a = np.where(a > 0, a, np.inf)
-        if (a[1:] >= a[:-1]).all():
-            continue
-        k = int(np.argmax(a[1:] < a[:-1]))
-        of = f" of system {number}" if len(systems) > 1 else ""
+def check_order(systems: Sequence[System], axes: FloatArray) -> None:
+    """Refuse planets that are not in the order of their semi-major axes, (B, N - 1)."""
+    wrong = axes[:, 1:] < axes[:, :-1]
+    if wrong.any():
+        number, k = (int(x) for x in np.argwhere(wrong)[0])
+        names, of = systems[number].names, f" of system {number}" if len(systems) > 1 else ""
         raise NBodyError(
-            f"{system.names[k + 2]}{of} has a smaller semi-major axis ({a[k + 1]:.4g} au) than "
-            f"{system.names[k + 1]} ({a[k]:.4g} au); expected planets from the innermost to the "
-            "outermost: call sorted() first."
+            f"{names[k + 2]}{of} has a smaller semi-major axis ({axes[number, k + 1]:.4g} au) than "
+            f"{names[k + 1]} ({axes[number, k]:.4g} au); expected planets from the innermost to "
+            "the outermost: call sorted() first."
         )
 
 
-def warn_of_long_steps(step: float, period: float) -> None:
-    """Say that a step is too long to resolve an orbit."""
-    if abs(step) > period / 20:
+def warn_of_long_steps(
+    step: FloatArray, masses: FloatArray, axes: FloatArray, gravity: FloatArray
+) -> None:
+    """Say that a step of a system is too long to resolve an orbit, (B,) and (B, N - 1)."""
+    mu = gravity[:, None] * (masses[:, :1] + masses[:, 1:])
+    period = (2 * np.pi * np.sqrt(axes**3 / mu)).min(-1)
+    worst = int(np.argmax(abs(step) / period))
+    if abs(step[worst]) > period[worst] / 20:
+        of = f" of system {worst}" if len(step) > 1 else ""
         warnings.warn(
-            f"the step is {abs(step):.4g} yr; expected at most {period / 20:.4g} yr, a twentieth "
-            "of the shortest period.",
+            f"the step{of} is {abs(step[worst]):.4g} yr; expected at most "
+            f"{period[worst] / 20:.4g} yr, a twentieth of the shortest period.",
             StepWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
+
+
+@dataclass(frozen=True)
+class Start:
+    """Systems as arrays, checked.
+
+    Attributes
+    ----------
+    masses : numpy.ndarray, shape (B, N)
+    positions, velocities : numpy.ndarray, shape (B, N, 3)
+    gravity : numpy.ndarray, shape (B,)
+    axes : numpy.ndarray, shape (B, N - 1)
+        Semi-major axes [au].
+    """
+
+    masses: FloatArray
+    positions: FloatArray
+    velocities: FloatArray
+    gravity: FloatArray
+    axes: FloatArray
+
+
+def started(systems: Sequence[System], step: FloatArray) -> Start:
+    """Give systems as arrays; warn of steps, (B,), that are long."""
+    fields = ("masses", "positions", "velocities", "gravity")
+    m, x, v, gravity = (np.array([getattr(s, name) for s in systems]) for name in fields)
+    axes = semi_major_axes(m, x, v, gravity)
+    warn_of_long_steps(step, m, axes, gravity)
+    return Start(m, x, v, gravity, axes)

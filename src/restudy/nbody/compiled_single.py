@@ -31,8 +31,10 @@ class Planets(NamedTuple):
     star, own : numpy.ndarray, shape (width,)
         G times the mass with which the star pulls in the kick, and with which the kick takes back
         what the Kepler motion has too much.
-    gm, hill : numpy.ndarray, shape (width,)
-        G times the mass [au^3/yr^2], and the distance that is too close [au].
+    gm : numpy.ndarray, shape (width,)
+        G times the mass [au^3/yr^2].
+    near : numpy.ndarray, shape (number * width,)
+        Row i: the square of the distance of planet i to each later one that is too close [au^2].
     place : numpy.ndarray, shape (number * width,)
         Column j: what the coordinates of planet j add to the place of each planet, seen from the
         star.
@@ -50,7 +52,7 @@ class Planets(NamedTuple):
     star: np.ndarray
     own: np.ndarray
     gm: np.ndarray
-    hill: np.ndarray
+    near: np.ndarray
     place: np.ndarray
     pull: np.ndarray
     jump: np.ndarray
@@ -148,7 +150,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
     for i in range(planets.number):
         px, py = load_one(place, i, LANES), load_one(place, n + i, LANES)
         pz = load_one(place, 2 * n + i, LANES)
-        gm, hill = load_one(planets.gm, i, LANES), load_one(planets.hill, i, LANES)
+        gm = load_one(planets.gm, i, LANES)
         rx, ry, rz = splat(0.0, LANES), splat(0.0, LANES), splat(0.0, LANES)
         first = (i + 1) // LANES * LANES
         later = load(planets.later, (i + 1 - first) * LANES, LANES)
@@ -159,9 +161,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
             square = x * x + y * y + z * z
             square = select(square > 0.0, square, splat(_FAR, LANES))
             w = later / (square * sqrt(square))
-            other = load(planets.hill, b, LANES)
-            limit = select(other > hill, other, hill) * later
-            close = close | (square < limit * limit)
+            close = close | (square < load(planets.near, i * n + b, LANES))
             mine = gm * w
             theirs = load(planets.gm, b, LANES) * w
             store(acceleration, b, load(acceleration, b, LANES) - mine * x)

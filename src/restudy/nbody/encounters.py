@@ -10,6 +10,7 @@ time between samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -95,9 +96,7 @@ def check_start(system: System, within: float = 1.0) -> None:
     distances, limits = _separations(system, system.positions[None], within)
     if distances.size and (distances <= limits).any():
         k = int(np.argmin(distances / limits))
-        raise CloseEncounter(
-            0.0, _pairs(system)[k], float(distances[0, k]), float(limits[0, k])
-        )
+        raise CloseEncounter(0.0, _pairs(system)[k], float(distances[0, k]), float(limits[0, k]))
 
 
 def check_trajectory(system: System, trajectory: Trajectory, within: float = 1.0) -> None:
@@ -215,9 +214,7 @@ def _suspects(times: FloatArray, d: FloatArray, u: FloatArray, limits: FloatArra
     return [int(k) for k in np.flatnonzero(near <= np.maximum(limits[1:], limits[:-1]))]
 
 
-def _squared_distance(
-    d0: FloatArray, d1: FloatArray, u0: FloatArray, u1: FloatArray
-) -> Polynomial:
+def _squared_distance(d0: FloatArray, d1: FloatArray, u0: FloatArray, u1: FloatArray) -> Polynomial:
     """Return the square of Hermite's cubic, for times from 0 to 1."""
     square = Polynomial([0.0])
     for a, b, p, q in zip(d0, d1, u0, u1, strict=True):
@@ -232,7 +229,7 @@ def _pieces(square: Polynomial, limit: Polynomial) -> list[tuple[tuple[float, fl
     edges = np.r_[0.0, _roots(excess), 1.0]
     minima = _roots(square.deriv())
     pieces = []
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         if b > a and excess(0.5 * (a + b)) <= 0:
             candidates = np.r_[a, b, minima[(minima > a) & (minima < b)]]
             closest = float(candidates[np.argmin(square(candidates))])

@@ -5,7 +5,7 @@ small without end and is exact. On regular orbits it grows linearly, so ``ln |de
 ``ln t / t`` and MEGNO, ``<Y>``, tends to 2; on chaotic ones the former tends to the exponent lambda
 and ``<Y>`` grows as ``lambda t / 2``. Phases mean something for some times ``1 / lambda``.
 
-Sources: P. M. Cincotta and C. Simo, A&AS 147, 205 (2000), doi:10.1051/aas:2000108; for maps
+Sources: P. M. Cincotta and C. Simo, Astron. Astrophys. Suppl. 147, 205 (2000); for maps
 P. M. Cincotta, C. M. Giordano and C. Simo, Physica D 182, 151 (2003),
 doi:10.1016/S0167-2789(03)00103-9.
 """

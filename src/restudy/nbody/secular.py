@@ -1,4 +1,4 @@
-"""Laplace and Lagrange: how eccentricities and inclinations change over many orbits, in closed form.
+"""Laplace and Lagrange: how eccentricities and inclinations change over many orbits.
 
 To the first order in the masses and the second in eccentricity and inclination, averaged over both
 orbits, ``z_j = e_j exp(i varpi_j)`` obeys ``dz/dt = i A z`` and ``zeta_j = I_j exp(i Omega_j)``
