@@ -90,7 +90,7 @@ def test_other_seeds_have_other_systems(samples: tuple[BodySamples, BodySamples]
 def test_training_lowers_the_loss(samples: tuple[BodySamples, BodySamples]) -> None:
     """Of momenta: the mean square error without any gradient is the mean square of targets."""
     setup = replace(SMALL, width=32, steps=400, batch=256, rate=3e-3)
-    network, learning = train_paper_network(*samples, setup, seed=0)
+    _, learning = train_paper_network(*samples, setup, seed=0)
     assert learning.steps[0] == 1
     assert learning.steps[-1] == 400
     assert np.median(learning.trained[-5:]) < 0.5 * np.median(learning.trained[:2])

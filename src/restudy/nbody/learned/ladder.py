@@ -17,9 +17,9 @@ from restudy.nbody.catalogue import sun_jupiter_saturn
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.learned.comparison import Deviation, deviation
 from restudy.nbody.learned.kicked import (
-    ExactKick,
     JacobiTrajectory,
     Kick,
+    TrueKick,
     ZeroKick,
     frame_of,
     integrate_kicked,
@@ -134,7 +134,7 @@ def climb(
         train_model, kinds, [samples] * count, [held_out] * count, [setup] * count, [seed] * count
     )
     trainings = dict(zip(models, done, strict=True))
-    exact = _run(ExactKick(frame_of(sun_jupiter_saturn())), setup)
+    exact = _run(TrueKick(frame_of(sun_jupiter_saturn())), setup)
 
     def rung(name: str, model: ForceModel) -> Rung:
         run = _run(LearnedKick(model), setup)

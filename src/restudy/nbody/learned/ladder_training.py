@@ -122,8 +122,8 @@ def jupiter_saturn_samples(count: int, *, rng: np.random.Generator) -> ForceSamp
     shape = count, 2
     a = system.semi_major_axes() * rng.uniform(1 - _SPREAD, 1 + _SPREAD, shape)
     e, i = rng.uniform(0, _ECCENTRICITY, shape), rng.uniform(0, _INCLINATION, shape)
-    angles = rng.uniform(0, 2 * np.pi, (3, *shape))
-    q, _ = state_from_elements(a, e, i, *angles, frame.mu)
+    node, pericentre, anomaly = rng.uniform(0, 2 * np.pi, (3, *shape))
+    q, _ = state_from_elements(a, e, i, node, pericentre, anomaly, frame.mu)
     forces = [interaction_force(x, frame.masses, frame.places, frame.gravity) for x in q]
     return ForceSamples(torch.from_numpy(q), torch.from_numpy(np.stack(forces)))
 

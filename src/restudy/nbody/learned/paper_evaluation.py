@@ -18,11 +18,11 @@ from restudy.nbody.catalogue import equal_binary, planetesimals, sun_jupiter_sat
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.learned.comparison import Deviation, deviation
 from restudy.nbody.learned.kicked import (
-    ExactKick,
     FloatArray,
     JacobiFrame,
     JacobiTrajectory,
     Kick,
+    TrueKick,
     ZeroKick,
     frame_of,
     integrate_kicked,
@@ -155,7 +155,7 @@ def agreement(found: FloatArray, true: FloatArray) -> Agreement:
     >>> agreement(np.array([0.0, 1.0]), np.array([0.0, 2.0]))
     Agreement(r2=0.75, cosine=1.0, size=0.7071067811865476, true_size=1.4142135623730951)
     """
-    a, b = np.asarray(found, np.float64).ravel(), np.asarray(true, np.float64).ravel()
+    a, b = found.ravel(), true.ravel()
     squares, true_squares = float(a @ a), float(b @ b)
     wrong = float((a - b) @ (a - b))
     both = np.sqrt(squares) * np.sqrt(true_squares)
@@ -170,9 +170,9 @@ def agreement(found: FloatArray, true: FloatArray) -> Agreement:
 def agreement_on(network: PaperNetwork, samples: BodySamples) -> Agreement:
     """Compare the network's accelerations with those of samples, its own kind of data."""
     with torch.inference_mode():
-        parts = torch.from_numpy(samples.inputs).split(8192)
-        found = torch.cat([network.gradient(part)[:, 3:] for part in parts]).numpy()
-    return agreement(found, samples.targets[:, 3:])
+        parts = torch.split(torch.from_numpy(samples.inputs), 8192)
+        found = torch.cat([network.gradient(part)[:, 3:] for part in parts])
+    return agreement(found.double().numpy(), samples.targets[:, 3:].astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +236,7 @@ def evaluate(experiment: PaperExperiment, networks: Sequence[PaperNetwork]) -> E
         If a kick is no number.
     """
     frame = frame_of(experiment.system)
-    exact = ExactKick(frame)
+    exact = TrueKick(frame)
     finer = experiment.finer
     reference = integrate_kicked(
         experiment.system,
@@ -265,7 +265,7 @@ def _kick_on(kick: Kick, run: JacobiTrajectory) -> Agreement:
     """Compare a kick with the exact one, about the star, at up to 500 states of a run."""
     rows = slice(None, None, -(-len(run.times) // 500))
     states = list(zip(run.positions[rows], run.velocities[rows], strict=True))
-    exact = ExactKick(run.frame)
+    exact = TrueKick(run.frame)
     found, true = (
         run.frame.heliocentric @ np.stack([a(q, v) for q, v in states]) for a in (kick, exact)
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from restudy.nbody.catalogue import three_body
 from restudy.nbody.errors import NBodyError
-from restudy.nbody.learned.kicked import ExactKick, FloatArray, frame_of, integrate_kicked
+from restudy.nbody.learned.kicked import FloatArray, TrueKick, frame_of, integrate_kicked
 from restudy.nbody.learned.paper_network import INPUTS, PaperNetwork, paper_loss
 from restudy.nbody.system import System
 
@@ -196,7 +196,7 @@ class _Recorder:
     def __init__(self, system: System) -> None:
         self._masses = system.masses[1:, None]
         self._frame = frame_of(system)
-        self._exact = ExactKick(self._frame)
+        self._exact = TrueKick(self._frame)
         self.inputs: list[FloatArray] = []
         self.targets: list[FloatArray] = []
 

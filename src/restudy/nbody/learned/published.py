@@ -51,12 +51,11 @@ def notebook_energy(system: System) -> float:
     float
         The energy [Msun au2/yr2].
     """
-    total = system.masses.sum()
-    x, v = (np.array(y) for y in (system.positions, system.velocities))
-    for y in (x, v):
-        shift = -(system.masses[1:] @ y[1:]) / total
-        y[0] = 0.0
-        y += shift
+    planets = system.masses.copy()
+    planets[0] = 0.0  # and so is the star's place, before all are shifted
+    moving = (planets > 0)[:, None]
+    shift = planets / system.masses.sum()
+    x, v = (moving * y - shift @ y for y in (system.positions, system.velocities))
     return System(system.masses, x, v, system.names, system.gravity).energy()
 
 
