@@ -1,22 +1,29 @@
 """Wisdom and Holman's integrator with a kick by a pair potential, compiled, for one system.
 
-Kick, drift, kick in Jacobi coordinates; the half kicks between two samples are joined, since the
-same potential is asked at the same place.
+Kick, drift, kick in Jacobi coordinates, with the drift of `restudy.nbody.compiled_single`. The kick
+that ends a step is the one that begins the next: a potential is asked once a step.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restudy.nbody.compiled_kepler import kepler_step
+from restudy.nbody.compiled import (
+    barycentric,
+    check_order,
+    check_steps,
+    to_jacobi,
+    to_star_matrix,
+    warn_of_long_steps,
+)
+from restudy.nbody.compiled_single import LANES, Planets, drift
 from restudy.nbody.errors import NBodyError
-from restudy.nbody.jacobi import jacobi_masses, jacobi_matrix
+from restudy.nbody.jacobi import jacobi_masses
 from restudy.nbody.learned.compiled_pair import PackedPair, pack, pair_kick
 from restudy.nbody.learned.guard import Coverage
 from restudy.nbody.learned.pair_potential import PairPotential
@@ -26,8 +33,7 @@ from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
 
-# The exact potential, packed: one cell over all separations, in which the ratio is 1.
-NEWTON = PackedPair(
+_NOTHING = PackedPair(
     scale=1.0,
     half_width=1.0,
     first=np.zeros(1),
@@ -38,8 +44,9 @@ NEWTON = PackedPair(
     last_bias=0.0,
     start=-1000.0,
     cells_per_unit=1 / 2000.0,
-    table=np.array([[1.0, 0.0, 0.0, 0.0]]),
+    table=np.zeros((1, 4)),
 )
+"""A potential of 0: one cell over all separations."""
 
 
 @dataclass(frozen=True)
@@ -109,24 +116,11 @@ def integrate_learned(
     return PairRun(trajectory, coverage)
 
 
-def integrate_exact(
-    system: System,
-    step: float,
-    steps: int,
-    *,
-    sample_every: int = 1,
-    split: Split | None = None,
-) -> Trajectory:
-    """Follow a system with the exact potential, in the same code; see `integrate_learned`."""
-    return _integrate(system, NEWTON, step, steps, sample_every, split)[0]
-
-
 def integrate_uncoupled(
     system: System, step: float, steps: int, *, sample_every: int = 1, split: Split | None = None
 ) -> Trajectory:
-    """Follow the Kepler orbits of a system without any kick: the control; see above."""
-    nothing = NEWTON._replace(table=np.zeros((1, 4)))
-    return _integrate(system, nothing, step, steps, sample_every, split)[0]
+    """Follow the Kepler orbits without any kick, the control; see `integrate_learned`."""
+    return _integrate(system, _NOTHING, step, steps, sample_every, split)[0]
 
 
 def _integrate(
@@ -137,42 +131,63 @@ def _integrate(
     sample_every: int,
     split: Split | None,
 ) -> tuple[Trajectory, FloatArray]:
-    if steps < 1 or sample_every < 1 or steps % sample_every:
-        raise NBodyError(
-            f"{steps} steps with a sample every {sample_every}; expected positive numbers of which "
-            "the second divides the first."
-        )
-    masses = torch.as_tensor(np.array(system.masses))
-    reduced = jacobi_masses(masses).numpy()
-    mu = np.r_[0.0, (split or WisdomHolman91Split()).mu(masses, system.gravity).numpy()]
-    kepler, kicks = reduced * mu / system.gravity, system.gravity / reduced
-    A = jacobi_matrix(masses).numpy()
-    positions, velocities = A @ system.positions, A @ system.velocities
-    samples = steps // sample_every + 1
-    kept = np.empty((2, samples, *positions.shape))
+    """Return the orbits, and the least and the most squared separation [au^2]."""
+    check_steps(step, steps, sample_every, 0.0)
+    check_order(system)
+    warn_of_long_steps(step, float(system.periods().min()))
+    masses, start = np.array(system.masses), system.barycentric()
+    mass_tensor = torch.as_tensor(masses)
+    reduced = jacobi_masses(mass_tensor)[1:].numpy()
+    mu = (split or WisdomHolman91Split()).mu(mass_tensor, system.gravity).numpy()
+    planets = _planets(mu)
+    q, v = (_filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities))
+    kept = np.empty((2, steps // sample_every + 1, 3, len(mu)))
     seen = np.array([np.inf, 0.0])
+    kicks = system.gravity / reduced
     _follow(
-        packed, np.array(system.masses), kepler, mu, kicks, positions, velocities, step,
-        sample_every, kept, seen,
+        packed, planets, masses, reduced * mu / system.gravity, kicks, q, v, step, sample_every,
+        kept, seen,
     )  # fmt: skip
     if not np.isfinite(kept).all():
-        raise NBodyError(f"the orbits are no numbers after {steps} steps of {step:g} yr.")
-    kept[:, :, 0] = 0.0  # the barycentre
-    back = np.linalg.inv(A)
-    times = step * sample_every * np.arange(samples)
-    return Trajectory(times, back @ kept[0], back @ kept[1]), seen
+        raise NBodyError(
+            f"the orbits are no numbers after {steps} steps of {step:g} yr; expected a step well "
+            f"below the shortest period, {system.periods().min():.4g} yr."
+        )
+    to_star = to_star_matrix(masses)
+    states = [barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept]
+    return Trajectory(step * sample_every * np.arange(kept.shape[1]), *states), seen
 
 
-def _compiled(function: Any) -> Any:
-    return numba.njit(cache=True, error_model="numpy")(function)
+def _planets(mu: FloatArray) -> Planets:
+    """Return what the drift needs of the planets, filled up to whole vectors."""
+    width = -(-len(mu) // LANES) * LANES
+    unused = np.zeros(width)
+    return Planets(
+        number=len(mu),
+        width=width,
+        mu=_filled(mu, width),
+        star=unused,
+        own=unused,
+        gm=unused,
+        hill=unused,
+        place=unused,
+        pull=unused,
+        jump=unused,
+        later=unused,
+    )
 
 
-@_compiled
+def _filled(x: FloatArray, width: int) -> FloatArray:
+    """Repeat the last entry of the last axis up to a width."""
+    return np.concatenate([x, np.repeat(x[..., -1:], width - x.shape[-1], axis=-1)], axis=-1)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _follow(
     pair: PackedPair,
+    planets: Planets,
     masses: FloatArray,
     kepler: FloatArray,
-    mu: FloatArray,
     kicks: FloatArray,
     q: FloatArray,
     v: FloatArray,
@@ -181,22 +196,26 @@ def _follow(
     kept: FloatArray,
     seen: FloatArray,
 ) -> None:
-    """Follow Jacobi positions and velocities and keep them every so many steps."""
-    places, gradient = np.zeros_like(q), np.zeros_like(q)
-    kept[0, 0], kept[1, 0] = q, v
+    """Follow Jacobi positions and velocities, (3, width), and keep them every so many steps."""
+    number = planets.number
+    places, gradient = np.zeros((3, number)), np.zeros((3, number))
+    flat_q, flat_v = q.reshape(-1), v.reshape(-1)
+    kept[0, 0], kept[1, 0] = q[:, :number], v[:, :number]
     pair_kick(pair, masses, kepler, q, places, gradient, seen)
     for sample in range(1, kept.shape[1]):
         _kick(v, gradient, kicks, 0.5 * step)
-        for number in range(sample_every):
-            for i in range(1, masses.size):
-                kepler_step(q, v, i, mu[i], step)
+        for done in range(1, sample_every + 1):
+            drift(flat_q, flat_v, planets, step)
             pair_kick(pair, masses, kepler, q, places, gradient, seen)
-            _kick(v, gradient, kicks, step if number + 1 < sample_every else 0.5 * step)
-        kept[0, sample], kept[1, sample] = q, v
+            _kick(v, gradient, kicks, step if done < sample_every else 0.5 * step)
+        kept[0, sample], kept[1, sample] = q[:, :number], v[:, :number]
 
 
-@_compiled
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _kick(v: FloatArray, gradient: FloatArray, kicks: FloatArray, time: float) -> None:
-    for i in range(1, kicks.size):
-        for k in range(3):
-            v[i, k] -= time * kicks[i] * gradient[i, k]
+    """Kick the planets; those that fill up vectors follow the last one, to stay on ellipses."""
+    last = kicks.size - 1
+    for k in range(3):
+        for i in range(v.shape[1]):
+            j = min(i, last)
+            v[k, i] -= time * kicks[j] * gradient[k, j]

@@ -168,57 +168,60 @@ def pair_kick(
     pair : PackedPair
         The potential.
     masses : numpy.ndarray, shape (N,)
-        [M_sun].
-    kepler : numpy.ndarray, shape (N,)
-        Mass products c_i of the Kepler orbits; those of the star and the first planet are unused.
-    positions : numpy.ndarray, shape (N, 3)
-        Jacobi coordinates q', the star's unused [au].
-    places : numpy.ndarray, shape (N, 3)
-        Work space: where the bodies are, relative to the star.
-    gradient : numpy.ndarray, shape (N, 3)
-        The result, the star's unused [M_sun^2 / au^2].
+        The star first [M_sun].
+    kepler : numpy.ndarray, shape (N - 1,)
+        Mass products c_i of the Kepler orbits; that of the first planet is not used.
+    positions : numpy.ndarray, shape (3, N - 1) or with more columns
+        Jacobi coordinates q' of the planets [au].
+    places : numpy.ndarray, shape (3, N - 1)
+        Work space: where the planets are, relative to the star.
+    gradient : numpy.ndarray, shape (3, N - 1)
+        The result [M_sun^2 / au^2].
     seen : numpy.ndarray, shape (2,)
         The least and the most squared separation so far, kept up to date [au^2].
     """
-    bodies = masses.size
+    planets = masses.size - 1
     _place(masses, positions, places)
     gradient[:] = 0.0
     least, most = seen[0], seen[1]
-    for i in range(bodies):
-        for j in range(max(i + 1, 2), bodies):
-            x = places[j, 0] - places[i, 0]
-            y = places[j, 1] - places[i, 1]
-            z = places[j, 2] - places[i, 2]
-            square = x * x + y * y + z * z
+    for j in range(1, planets):
+        x, y, z = places[0, j], places[1, j], places[2, j]
+        square = x * x + y * y + z * z  # from the star
+        least, most = min(least, square), max(most, square)
+        f = masses[0] * masses[j + 1] * force_ratio(pair, square) / (square * math.sqrt(square))
+        gx, gy, gz = f * x, f * y, f * z
+        for i in range(j):
+            dx, dy, dz = x - places[0, i], y - places[1, i], z - places[2, i]
+            square = dx * dx + dy * dy + dz * dz
             least, most = min(least, square), max(most, square)
             ratio = force_ratio(pair, square)
-            f = masses[i] * masses[j] * ratio / (square * math.sqrt(square))
-            gradient[i, 0] -= f * x
-            gradient[i, 1] -= f * y
-            gradient[i, 2] -= f * z
-            gradient[j, 0] += f * x
-            gradient[j, 1] += f * y
-            gradient[j, 2] += f * z
+            f = masses[i + 1] * masses[j + 1] * ratio / (square * math.sqrt(square))
+            gradient[0, i] -= f * dx
+            gradient[1, i] -= f * dy
+            gradient[2, i] -= f * dz
+            gx, gy, gz = gx + f * dx, gy + f * dy, gz + f * dz
+        gradient[0, j], gradient[1, j], gradient[2, j] = gx, gy, gz
     _to_jacobi(masses, gradient)
-    for i in range(2, bodies):
-        square = positions[i, 0] ** 2 + positions[i, 1] ** 2 + positions[i, 2] ** 2
+    for i in range(1, planets):
+        x, y, z = positions[0, i], positions[1, i], positions[2, i]
+        square = x * x + y * y + z * z
         least, most = min(least, square), max(most, square)
         f = kepler[i] * force_ratio(pair, square) / (square * math.sqrt(square))
-        for k in range(3):
-            gradient[i, k] -= f * positions[i, k]
+        gradient[0, i] -= f * x
+        gradient[1, i] -= f * y
+        gradient[2, i] -= f * z
     seen[0], seen[1] = least, most
 
 
 @_compiled
 def _place(masses: FloatArray, positions: FloatArray, places: FloatArray) -> None:
-    """Put the bodies where they are relative to the star."""
-    places[0] = 0.0
+    """Put the planets where they are relative to the star."""
     for k in range(3):
         centre, eta = 0.0, masses[0]
-        for i in range(1, masses.size):
-            eta += masses[i]
-            places[i, k] = centre + positions[i, k]
-            centre += masses[i] / eta * positions[i, k]
+        for i in range(masses.size - 1):
+            eta += masses[i + 1]
+            places[k, i] = centre + positions[k, i]
+            centre += masses[i + 1] / eta * positions[k, i]
 
 
 @_compiled
@@ -226,8 +229,8 @@ def _to_jacobi(masses: FloatArray, gradient: FloatArray) -> None:
     """Turn a gradient with respect to the places into one with respect to Jacobi coordinates."""
     for k in range(3):
         outer, eta = 0.0, masses.sum()
-        for i in range(masses.size - 1, 0, -1):
-            here = gradient[i, k]
-            gradient[i, k] = here + masses[i] / eta * outer
+        for i in range(masses.size - 2, -1, -1):
+            here = gradient[k, i]
+            gradient[k, i] = here + masses[i + 1] / eta * outer
             outer += here
-            eta -= masses[i]
+            eta -= masses[i + 1]
