@@ -1,0 +1,207 @@
+"""Any sequence of Kepler drifts and kicks of one system, in compiled code.
+
+The Hamiltonian is ``A + B``, Kepler orbits and interaction; `Sequence` holds which of the two flows
+is followed for which part of a step. Compositions of higher order and the symplectic correctors are
+such sequences, so one function runs them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from restudy.nbody.compiled import (
+    Split,
+    _filled,
+    _jacobi_planets,
+    barycentric,
+    check_order,
+    check_steps,
+    encounter,
+    to_jacobi,
+    to_star_matrix,
+    warn_of_long_steps,
+)
+from restudy.nbody.compiled_single import Work, drift, kick
+from restudy.nbody.errors import NBodyError
+from restudy.nbody.splitting import ReboundSplit
+from restudy.nbody.system import System
+from restudy.nbody.trajectory import Trajectory
+
+FloatArray = NDArray[np.float64]
+
+
+class Flow(IntEnum):
+    """What a stage follows.
+
+    A lazy kick takes the force where it would push the planets in ``h^2 / 12``, which stands for
+    the commutator ``[B, [A, B]] / 24`` (Wisdom, Holman & Touma 1996, eq. 10.6).
+    """
+
+    DRIFT = 0
+    KICK = 1
+    LAZY_KICK = 2
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Flows one after the other.
+
+    Attributes
+    ----------
+    flows : tuple of Flow
+        Of each stage.
+    parts : tuple of float
+        For which part of a step it is followed; may be below 0.
+    """
+
+    flows: tuple[Flow, ...] = ()
+    parts: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.flows) != len(self.parts):
+            raise NBodyError(
+                f"{len(self.flows)} flows and {len(self.parts)} parts of a step; expected as many."
+            )
+
+    def __add__(self, other: Sequence) -> Sequence:
+        return Sequence(self.flows + other.flows, self.parts + other.parts)
+
+    def inverse(self) -> Sequence:
+        """Return what undoes the sequence: all backwards, with opposite signs."""
+        return Sequence(self.flows[::-1], tuple(-x for x in self.parts[::-1]))
+
+    def arrays(self) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return flows and parts as arrays."""
+        return np.array(self.flows, dtype=np.int64), np.array(self.parts, dtype=np.float64)
+
+
+def integrate_sequence(
+    system: System,
+    step: float,
+    steps: int,
+    sequence: Sequence,
+    *,
+    before: Sequence | None = None,
+    sample_every: int = 1,
+    split: Split | None = None,
+    hill_radii: float = 1.0,
+) -> Trajectory:
+    """Follow a system by a sequence of drifts and kicks in Jacobi coordinates.
+
+    Parameters
+    ----------
+    system : System
+        Planets from the innermost to the outermost.
+    step : float
+        Step h [yr].
+    steps : int
+        Number of steps.
+    sequence : Sequence
+        One step; its first and last stage follow the same flow, and those that meet are one.
+    before : Sequence, optional
+        Done at the start, and undone for each sample.
+    sample_every : int
+        Steps from one sample to the next; it changes no bit of the samples that are taken.
+    split : Split, optional
+        `restudy.nbody.splitting.ReboundSplit` where none is given.
+    hill_radii : float
+        How close planets may come, as of `restudy.nbody.compiled.integrate_compiled`.
+
+    Returns
+    -------
+    Trajectory
+        With ``steps // sample_every + 1`` samples, in the frame of the barycentre.
+
+    Raises
+    ------
+    CloseEncounter
+        At a kick before which two planets met.
+    NBodyError
+        If an argument is impossible, planets are not in order, or numbers overflow.
+    """
+    check_steps(step, steps, sample_every, hill_radii)
+    check_order(system)
+    warn_of_long_steps(step, float(system.periods().min()))
+    if len(sequence.flows) < 2 or sequence.flows[0] != sequence.flows[-1]:
+        raise NBodyError("a step begins and ends with different flows; expected the same one.")
+    mu = np.asarray((split or ReboundSplit()).mu(system.masses, system.gravity))
+    planets = _jacobi_planets(system, mu, hill_radii)
+    start = system.barycentric()
+    q, v = (
+        _filled(to_jacobi(system.masses, x).T, planets.width).ravel()
+        for x in (start.positions, start.velocities)
+    )
+    out_q, out_v = (np.empty((steps // sample_every + 1, len(q))) for _ in range(2))
+    out_q[0], out_v[0] = q, v
+    work = Work(*(np.zeros(len(q)) for _ in range(3)))
+    corrector = before or Sequence()
+    met = _follow(
+        *(q, v, planets, work, float(step), steps, sample_every),
+        *(sequence.arrays(), corrector.arrays(), corrector.inverse().arrays(), out_q, out_v),
+    )
+    to_star = to_star_matrix(system.masses)
+    if met >= 0:
+        here = to_star @ q.reshape(3, -1).T[: planets.number]
+        raise encounter(system, here, planets.hill, step * met)
+    if not np.isfinite(out_q).all():
+        raise NBodyError(
+            f"numbers overflow within {steps} steps of {step:g} yr; expected a step well below the "
+            f"shortest period, {system.periods().min():.4g} yr."
+        )
+    q, v = (
+        x.reshape(len(x), 3, -1).transpose(0, 2, 1)[:, : planets.number] for x in (out_q, out_v)
+    )
+    times = step * sample_every * np.arange(len(q))
+    places, speeds = (barycentric(system.masses, to_star @ x) for x in (q, v))
+    places[0], speeds[0] = start.positions, start.velocities
+    return Trajectory(times, places, speeds)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def apply(q, v, planets, work, h, flows, parts):  # type: ignore[no-untyped-def]
+    """Follow the stages in place; give whether two planets came too close at a kick."""
+    close = False
+    for i in range(len(flows)):
+        if flows[i] == 0:
+            drift(q, v, planets, parts[i] * h)
+        elif flows[i] == 1:
+            if kick(q, v, planets, work, parts[i] * h):
+                close = True
+        else:
+            acceleration = np.zeros_like(v)
+            kick(q, acceleration, planets, work, 1.0)
+            shifted = q + h * h / 12 * acceleration
+            if kick(shifted, v, planets, work, parts[i] * h):
+                close = True
+    return close
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _follow(q, v, planets, work, h, steps, every, sequence, before, after, out_q, out_v):  # type: ignore[no-untyped-def]
+    """Make all steps, stages that meet merged, and write samples, each on a copy.
+
+    Give the number of steps before the one with an encounter, or -1 without any.
+    """
+    flows, parts = sequence
+    joint = parts[-1:] + parts[:1]
+    here_q, here_v = np.empty_like(q), np.empty_like(v)
+    if apply(q, v, planets, work, h, *before):
+        return 0
+    if apply(q, v, planets, work, h, flows[:1], parts[:1]):
+        return 0
+    for step in range(1, steps + 1):
+        if apply(q, v, planets, work, h, flows[1:-1], parts[1:-1]):
+            return step - 1
+        if step % every == 0:
+            here_q[:], here_v[:] = q, v
+            apply(here_q, here_v, planets, work, h, flows[-1:], parts[-1:])
+            apply(here_q, here_v, planets, work, h, *after)
+            out_q[step // every], out_v[step // every] = here_q, here_v
+        if step < steps and apply(q, v, planets, work, h, flows[:1], joint):
+            return step
+    return -1
