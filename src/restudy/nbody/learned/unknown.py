@@ -1,8 +1,8 @@
 """Learning an interaction that is not known from observed orbits.
 
 A fit has the first state of all planets and the parameters of a field as unknowns, and positions at
-times as data. The derivatives come from differentiating through the integrator, forwards: a batch
-of copies of the system carries one tangent each, so that the memory does not grow with the steps.
+times as data. The derivatives come from differentiating through the integrator, forwards: the steps
+are differentiated many at once, as soon as all states are known, and their Jacobians multiplied.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from restudy.nbody.system import System
 from restudy.nbody.wisdom_holman import advance
 
 FloatArray = NDArray[np.float64]
+
+_CHUNK = 256  # steps that are differentiated at once
 
 
 @dataclass(frozen=True)
@@ -237,29 +239,62 @@ class _Problem:
             moved.append(base + torch.nn.functional.pad(size * changes[..., part, :, :], (0, 0, 1, 0)))
         return moved[0], moved[1]
 
-    def _kick(self, parameters: torch.Tensor) -> ExactKick | FieldKick:
+    def _kick(self, theta: torch.Tensor) -> ExactKick | FieldKick:
         if self.field is None:
             return ExactKick(self.guess.gravity)
-        return FieldKick(self.field, parameters[..., : self.fields], self.guess.gravity)
+        return FieldKick(self.field, theta[..., : self.fields], self.guess.gravity)
 
-    def _predictions(self, parameters: torch.Tensor) -> list[torch.Tensor]:
-        """Return positions from the star at each observation, each (..., planets, 3)."""
+    def states(self, parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return Jacobi positions and velocities at all steps, each (steps + 1, N, 3)."""
         q, v = self._states(parameters)
-        masses = self.masses.expand(q.shape[:-1])
-        mu = WisdomHolman91Split().mu(masses, self.guess.gravity)
+        mu = WisdomHolman91Split().mu(self.masses, self.guess.gravity)
         step = torch.tensor(self.observations.step, dtype=torch.float64)
         kick = self._kick(parameters)
+        kept = [(q, v)]
+        for _ in range(len(self.target) * self.observations.every):
+            kept.append(advance(self.masses, *kept[-1], step, 1, kick, mu))
+        qs, vs = zip(*kept, strict=True)
+        return torch.stack(qs), torch.stack(vs)
+
+    def seen(self, q: torch.Tensor) -> torch.Tensor:
+        """Return the positions from the star at each observation, (samples, planets, 3)."""
         A = inertial_matrix(self.masses)
-        seen = []
-        for _ in range(len(self.target)):
-            q, v = advance(masses, q, v, step, self.observations.every, kick, mu)
-            seen.append((A[1:] - A[:1]) @ q)
-        return seen
+        return (A[1:] - A[:1]) @ q[self.observations.every :: self.observations.every]
+
+    def _step_jacobians(
+        self, parameters: torch.Tensor, q: torch.Tensor, v: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the derivatives of steps, (steps, 6 planets, 6 planets + fields).
+
+        Rows and columns are of positions, then of velocities; the last columns of the field.
+        """
+        planets = self.guess.bodies - 1
+        count = 6 * planets + self.fields
+        unit = torch.eye(count, dtype=torch.float64)
+        state = unit[:, : 6 * planets].unflatten(-1, (2, planets, 3))
+        rates = torch.nn.functional.pad(state, (0, 0, 1, 0))  # (tangents, 2, N, 3)
+        mu = WisdomHolman91Split().mu(self.masses, self.guess.gravity)
+        step = torch.tensor(self.observations.step, dtype=torch.float64)
+        with forward_ad.dual_level():
+            copies = [x.repeat_interleave(count, 0) for x in (q, v)]
+            dq, dv = (
+                forward_ad.make_dual(x, rates[:, part].repeat(len(q), 1, 1))
+                for part, x in enumerate(copies)
+            )
+            theta = parameters[: self.fields].expand(len(dq), -1)
+            if self.fields:
+                turns = unit[:, 6 * planets :].repeat(len(q), 1)
+                theta = forward_ad.make_dual(theta.clone(), turns)
+            masses = self.masses.expand(len(dq), -1)
+            moved = advance(masses, dq, dv, step, 1, self._kick(theta), mu)
+            tangents = [forward_ad.unpack_dual(x).tangent[:, 1:] for x in moved]
+        flat = torch.stack(tangents, 1).reshape(len(q), count, 6 * planets)
+        return flat.mT
 
     def residuals(self, parameters: torch.Tensor) -> torch.Tensor:
         """Return the residuals of all observations, (samples, planets, 3)."""
         with torch.no_grad():
-            return (torch.stack(self._predictions(parameters)) - self.target) / self.error
+            return (self.seen(self.states(parameters)[0]) - self.target) / self.error
 
     def cost(self, parameters: torch.Tensor) -> float:
         """Return the sum of squares, infinite where the orbits are no numbers."""
@@ -275,22 +310,39 @@ class _Problem:
         return (parameters - self.start())[: self.fields] / self.prior
 
     def equations(self, parameters: torch.Tensor) -> NormalEquations:
-        """Return the normal equations, with one system of a batch for each derivative."""
-        count = len(parameters)
-        unit = torch.eye(count, dtype=torch.float64)
-        matrix, gradient = torch.zeros_like(unit), torch.zeros_like(parameters)
-        with torch.no_grad(), forward_ad.dual_level():
-            dual = forward_ad.make_dual(parameters.repeat(count, 1), unit)
-            for number, seen in enumerate(self._predictions(dual)):
-                position, tangent = forward_ad.unpack_dual(seen)
-                J = (tangent / self.error[number]).reshape(count, -1)  # (P, 3 planets)
-                e = ((position[0] - self.target[number]) / self.error[number]).flatten()
-                matrix += J @ J.T
-                gradient += J @ e
+        """Return the normal equations, from the Jacobians of all steps."""
+        with torch.no_grad():
+            q, v = self.states(parameters)
+            J = self._sensitivities(parameters, q, v) / self.error.reshape(-1, 1, 1)
+            e = (self.seen(q) - self.target) / self.error
+        rows = J.flatten(0, 1)
+        matrix, gradient = rows.T @ rows, rows.T @ e.flatten()
         if self.prior is not None:
-            matrix[: self.fields, : self.fields] += unit[: self.fields, : self.fields] / self.prior**2
-            gradient[: self.fields] += self._prior_residuals(parameters) / self.prior
+            part = slice(0, self.fields)
+            matrix[part, part] += torch.eye(self.fields, dtype=torch.float64) / self.prior**2
+            gradient[part] += self._prior_residuals(parameters) / self.prior
         return NormalEquations(matrix, gradient)
+
+    def _sensitivities(
+        self, parameters: torch.Tensor, q: torch.Tensor, v: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the derivatives of the observed positions, (samples planets, 3, P)."""
+        planets, every = self.guess.bodies - 1, self.observations.every
+        sizes = [torch.linalg.vector_norm(x[1:], dim=-1) for x in (self.q, self.v)]
+        scales = torch.cat(sizes).repeat_interleave(3)
+        S = torch.cat([torch.zeros(6 * planets, self.fields), torch.diag(scales)], 1).double()
+        A = inertial_matrix(self.masses)
+        to_star = (A[1:] - A[:1])[:, 1:]
+        kept = []
+        for start in range(0, len(q) - 1, _CHUNK):
+            part = slice(start, min(start + _CHUNK, len(q) - 1))
+            for number, jacobian in enumerate(self._step_jacobians(parameters, q[part], v[part])):
+                S = jacobian[:, : 6 * planets] @ S
+                S[:, : self.fields] += jacobian[:, 6 * planets :]
+                if (start + number + 1) % every == 0:
+                    positions = S[: 3 * planets].reshape(planets, 3 * len(parameters))
+                    kept.append((to_star @ positions).reshape(planets, 3, -1))
+        return torch.cat(kept)
 
     def system(self, parameters: torch.Tensor) -> System:
         """Return the first state as a system."""
@@ -336,5 +388,5 @@ def predict(
         parameters = problem.start()
         parameters[: problem.fields] = torch.as_tensor(fit.theta)
         with torch.no_grad():
-            found.append(torch.stack(problem._predictions(parameters)).numpy())
+            found.append(problem.seen(problem.states(parameters)[0]).numpy())
     return np.stack(found)
