@@ -24,7 +24,7 @@ from restudy.nbody.compiled import (
 from restudy.nbody.compiled_single import LANES, Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
-from restudy.nbody.learned.compiled_pair import PackedPair, pack, pair_kick
+from restudy.nbody.learned.compiled_pair import NOTHING, PackedPair, pack, pair_kick
 from restudy.nbody.learned.guard import Coverage
 from restudy.nbody.learned.pair_potential import PairPotential
 from restudy.nbody.splitting import Split, WisdomHolman91Split
@@ -32,22 +32,6 @@ from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
-
-_NOTHING = PackedPair(
-    scale=1.0,
-    half_width=1.0,
-    first=np.zeros(1),
-    first_bias=np.zeros(1),
-    second=np.zeros((1, 1)),
-    second_bias=np.zeros(1),
-    last=np.zeros(1),
-    last_bias=0.0,
-    start=-1000.0,
-    cells_per_unit=1 / 2000.0,
-    table=np.zeros((1, 4)),
-)
-"""A potential of 0: one cell over all separations."""
-
 
 @dataclass(frozen=True)
 class PairRun:
@@ -120,7 +104,7 @@ def integrate_uncoupled(
     system: System, step: float, steps: int, *, sample_every: int = 1, split: Split | None = None
 ) -> Trajectory:
     """Follow the Kepler orbits without any kick, the control; see `integrate_learned`."""
-    return _integrate(system, _NOTHING, step, steps, sample_every, split)[0]
+    return _integrate(system, NOTHING, step, steps, sample_every, split)[0]
 
 
 def _integrate(
@@ -139,8 +123,8 @@ def _integrate(
     mass_tensor = torch.as_tensor(masses)
     reduced = jacobi_masses(mass_tensor)[1:].numpy()
     mu = (split or WisdomHolman91Split()).mu(mass_tensor, system.gravity).numpy()
-    planets = _planets(mu)
-    q, v = (_filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities))
+    planets = drift_planets(mu)
+    q, v = (filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities))
     kept = np.empty((2, steps // sample_every + 1, 3, len(mu)))
     seen = np.array([np.inf, 0.0])
     kicks = system.gravity / reduced
@@ -158,14 +142,14 @@ def _integrate(
     return Trajectory(step * sample_every * np.arange(kept.shape[1]), *states), seen
 
 
-def _planets(mu: FloatArray) -> Planets:
+def drift_planets(mu: FloatArray) -> Planets:
     """Return what the drift needs of the planets, filled up to whole vectors."""
     width = -(-len(mu) // LANES) * LANES
     unused = np.zeros(width)
     return Planets(
         number=len(mu),
         width=width,
-        mu=_filled(mu, width),
+        mu=filled(mu, width),
         star=unused,
         own=unused,
         gm=unused,
@@ -177,9 +161,10 @@ def _planets(mu: FloatArray) -> Planets:
     )
 
 
-def _filled(x: FloatArray, width: int) -> FloatArray:
+def filled(x: FloatArray, width: int) -> FloatArray:
     """Repeat the last entry of the last axis up to a width."""
-    return np.concatenate([x, np.repeat(x[..., -1:], width - x.shape[-1], axis=-1)], axis=-1)
+    more = np.repeat(x[..., -1:], width - x.shape[-1], axis=-1)
+    return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

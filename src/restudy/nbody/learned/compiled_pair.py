@@ -55,6 +55,21 @@ class PackedPair(NamedTuple):
     table: FloatArray
 
 
+def _constant(ratio: float) -> PackedPair:
+    """Return a potential whose ratio is the same everywhere: one cell over all separations."""
+    one, table = np.zeros(1), np.array([[ratio, 0.0, 0.0, 0.0]])
+    return PackedPair(
+        1.0, 1.0, one, one, np.zeros((1, 1)), one, one, 0.0, -1000.0, 1 / 2000.0, table
+    )
+
+
+NEWTON = _constant(1.0)
+"""The exact potential."""
+
+NOTHING = _constant(0.0)
+"""No interaction."""
+
+
 def pack(potential: PairPotential, *, cells: int = _CELLS) -> PackedPair:
     """Return a potential for compiled code.
 
@@ -90,14 +105,33 @@ def pack(potential: PairPotential, *, cells: int = _CELLS) -> PackedPair:
 
 
 def _table(potential: Potential, start: float, stop: float, cells: int) -> FloatArray:
-    """Return cubics with the values and slopes of the ratio at the ends of each cell."""
+    """Return cubics of the ratio in the logarithm of the squared separation, (cells, 4)."""
     if cells == 0:
         return np.zeros((0, 4))
-    squares = torch.linspace(start, stop, cells + 1, dtype=torch.float64, requires_grad=True)
-    ratios = potential.ratio(torch.exp(0.5 * squares))
-    (slopes,) = torch.autograd.grad(ratios.sum(), squares)
-    value = ratios.detach().numpy()
-    slope = slopes.numpy() * (stop - start) / cells
+    with torch.enable_grad():
+        squares = torch.linspace(start, stop, cells + 1, dtype=torch.float64, requires_grad=True)
+        return hermite(squares, potential.ratio(torch.exp(0.5 * squares)), (stop - start) / cells)
+
+
+def hermite(nodes: torch.Tensor, values: torch.Tensor, spacing: float) -> FloatArray:
+    """Return the cubics with given values, and the slopes of autograd, at both ends of each cell.
+
+    Parameters
+    ----------
+    nodes : torch.Tensor
+        Equally spaced, (cells + 1,), with ``requires_grad``.
+    values : torch.Tensor
+        A function of each node, (cells + 1,).
+    spacing : float
+        From one node to the next.
+
+    Returns
+    -------
+    numpy.ndarray, shape (cells, 4)
+        Coefficients of 1, t, t^2 and t^3, where t goes from 0 to 1 in each cell.
+    """
+    (slopes,) = torch.autograd.grad(values.sum(), nodes, retain_graph=True)
+    value, slope = values.detach().numpy(), slopes.numpy() * spacing
     rise = value[1:] - value[:-1]
     return np.stack(
         [

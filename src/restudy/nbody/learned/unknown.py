@@ -20,6 +20,7 @@ from restudy.nbody.forces import Force
 from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.ias15 import integrate_ias15
 from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
+from restudy.nbody.learned.compiled_field import follow_field
 from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
 from restudy.nbody.learned.perturbations import Field, FieldKick
 from restudy.nbody.splitting import WisdomHolman91Split
@@ -246,15 +247,18 @@ class _Problem:
 
     def states(self, parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return Jacobi positions and velocities at all steps, each (steps + 1, N, 3)."""
-        q, v = self._states(parameters)
-        mu = WisdomHolman91Split().mu(self.masses, self.guess.gravity)
-        step = torch.tensor(self.observations.step, dtype=torch.float64)
-        kick = self._kick(parameters)
-        kept = [(q, v)]
-        for _ in range(len(self.target) * self.observations.every):
-            kept.append(advance(self.masses, *kept[-1], step, 1, kick, mu))
-        qs, vs = zip(*kept, strict=True)
-        return torch.stack(qs), torch.stack(vs)
+        q, v = (x.detach().numpy() for x in self._states(parameters))
+        both = follow_field(
+            self.masses.numpy(),
+            q,
+            v,
+            self.guess.gravity,
+            self.field,
+            parameters[: self.fields].detach(),
+            step=self.observations.step,
+            steps=len(self.target) * self.observations.every,
+        )
+        return torch.as_tensor(both[0]), torch.as_tensor(both[1])
 
     def seen(self, q: torch.Tensor) -> torch.Tensor:
         """Return the positions from the star at each observation, (samples, planets, 3)."""
