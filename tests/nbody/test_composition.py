@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from restudy.nbody.catalogue import planetary_system, sun_jupiter_saturn
-from restudy.nbody.compiled import Scheme, integrate_compiled
+from restudy.nbody.compiled import integrate_compiled
+from restudy.nbody.compiled_setup import Scheme
 from restudy.nbody.composition import (
     ABA_8_6_4,
     ABA_10_4,

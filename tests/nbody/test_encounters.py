@@ -16,8 +16,8 @@ from restudy.nbody.trajectory import Trajectory
 
 def crossing():
     return planetary_system(
-        1.0, [1e-4, 1e-4], [1.0, 1.15], [0.1, 0.05], [0.0, 0.0], true_anomaly=[0.0, 0.4],
-        names=("star", "b", "c"),
+        1.0, [1e-4, 1e-4], [1.0, 1.15], [0.1, 0.05], [0.0, 0.0],
+        pericentre=[0.0, 3.0], true_anomaly=[0.0, 0.4], names=("star", "b", "c"),
     )  # fmt: skip
 
 

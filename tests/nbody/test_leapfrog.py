@@ -59,7 +59,7 @@ def test_a_potential_is_followed_as_by_ias15():
     [
         ((0.0, 10, 1), "the step is 0 yr"),
         ((np.inf, 10, 1), "the step is inf yr"),
-        ((0.1, 10, 3), "expected a whole number of samples"),
+        ((0.1, 10, 3), "expected a number that divides the steps"),
     ],
 )
 def test_steps_that_cannot_be(arguments, sentence):

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from restudy.nbody.catalogue import planetary_system, sun_jupiter_saturn, trappist_1
-from restudy.nbody.compiled import _filled, _jacobi_planets, to_jacobi
-from restudy.nbody.compiled_single import Work, drift, kick
 from restudy.nbody.errors import CloseEncounter, NBodyError
+from restudy.nbody.flow import Flow, apply, begun
 from restudy.nbody.lyapunov import chaos
 from restudy.nbody.splitting import ReboundSplit
 from restudy.nbody.tangent import drift_deviations, gauss_functions, kick_deviations
@@ -29,24 +28,19 @@ class Map:
     """The map of one system, in the flat arrays of compiled code."""
 
     def __init__(self, system, h):
-        mu = np.asarray(ReboundSplit().mu(system.masses, system.gravity))
-        self.planets, self.h = _jacobi_planets(system, mu, 0.0), h
-        start = system.barycentric()
-        self.q, self.v = (
-            _filled(to_jacobi(system.masses, x).T, self.planets.width).ravel()
-            for x in (start.positions, start.velocities)
-        )
-        self.work = Work(*(np.zeros(len(self.q)) for _ in range(3)))
+        self.planets, self.q, self.v, self.work = begun(system, 1e-4, ReboundSplit(), 0.0)
+        self.h = h
+
+    def followed(self, flow, q, v):
+        q, v = q.copy(), v.copy()
+        apply(q, v, self.planets, self.work, self.h, np.array([int(flow)]), np.array([1.0]))
+        return q, v
 
     def drifted(self, q, v):
-        q, v = q.copy(), v.copy()
-        drift(q, v, self.planets, self.h)
-        return q, v
+        return self.followed(Flow.DRIFT, q, v)
 
     def kicked(self, q, v):
-        q, v = q.copy(), v.copy()
-        kick(q, v, self.planets, self.work, self.h)
-        return q, v
+        return self.followed(Flow.KICK, q, v)
 
     def random_deviation(self, rng):
         out = np.zeros((2, 3, self.planets.width))

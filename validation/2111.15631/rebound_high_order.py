@@ -1,6 +1,7 @@
 """Write rebound-high-order.json: correctors, SABA, IAS15 and MEGNO by rebound.
 
-Usage: python rebound_high_order.py > rebound-high-order.json, with rebound 5 and nothing of restudy.
+Usage: python rebound_high_order.py > rebound-high-order.json
+with rebound 5 (pip install rebound), and nothing of restudy.
 """
 
 import json

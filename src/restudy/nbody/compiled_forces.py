@@ -10,13 +10,22 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numba
+import numba.extending
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, njit, types
-from numba.extending import intrinsic
+from numba import njit, types
 
-_DOUBLES = types.CPointer(types.float64)
-_ENTRY = types.void(
+_numba: Any = numba  # which has no types
+carray, _cfunc, _intrinsic, _types = (
+    _numba.carray,
+    _numba.cfunc,
+    _numba.extending.intrinsic,
+    _numba.types,
+)
+
+_DOUBLES = _types.CPointer(types.float64)
+_ENTRY = _types.void(
     types.intp, types.intp, _DOUBLES, _DOUBLES, _DOUBLES, types.float64, _DOUBLES, _DOUBLES
 )
 
@@ -37,7 +46,7 @@ def compiled_entry(kernel: Callable[..., None]) -> Any:
         Must be kept alive as long as its address is in use, which this cache does.
     """
 
-    @cfunc(_ENTRY)  # type: ignore[misc]
+    @_cfunc(_ENTRY)
     def entry(n, p, masses, positions, velocities, gravity, parameters, accelerations):  # type: ignore[no-untyped-def]
         kernel(
             carray(masses, n),
@@ -51,7 +60,7 @@ def compiled_entry(kernel: Callable[..., None]) -> Any:
     return entry
 
 
-@intrinsic  # type: ignore[misc]
+@_intrinsic
 def _call(context, address, n, p, masses, positions, velocities, gravity, parameters, out):  # type: ignore[no-untyped-def]
     """Call the C function at an address; arrays are given as addresses of their first number."""
 
@@ -68,7 +77,7 @@ def _call(context, address, n, p, masses, positions, velocities, gravity, parame
         return ir.Constant(ir.LiteralStructType([]).as_pointer(), None)
 
     word = types.int64
-    return types.void(word, word, word, word, word, word, types.float64, word, word), generate
+    return _types.void(word, word, word, word, word, word, types.float64, word, word), generate
 
 
 @njit(cache=True)

@@ -7,8 +7,9 @@ orders are given one for each power of epsilon: a scheme of orders (8, 2) has th
 Sources: J. Laskar and P. Robutel, High order symplectic integrators for perturbed Hamiltonian
 systems, Celest. Mech. Dyn. Astron. 80, 39 (2001), doi:10.1023/A:1012098603882, has SABA and SBAB;
 S. Blanes, F. Casas, A. Farres, J. Laskar, J. Makazaga and A. Murua, New families of symplectic
-splitting methods for numerical integration in dynamical astronomy, Applied Numerical
-Mathematics 68, 58 (2013), doi:10.1016/j.apnum.2013.01.003, has ABA of orders (10, 4), (8, 6, 4) and (10, 6, 4).
+splitting methods for numerical integration in dynamical astronomy, Applied Numerical Mathematics
+68, 58 (2013), doi:10.1016/j.apnum.2013.01.003, has ABA of orders (10, 4), (8, 6, 4) and
+(10, 6, 4).
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restudy.nbody.compiled import Split
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.flow import Flow, Sequence, integrate_sequence
+from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
@@ -46,8 +47,7 @@ class Composition:
     @property
     def kicks(self) -> int:
         """The number of kicks a step, which is what it costs."""
-        inner = self.sequence.flows[1:]
-        return sum(flow is Flow.KICK for flow in inner)
+        return self.sequence.kicks
 
     def nodes(self) -> tuple[list[float], list[float]]:
         """Return when kicks happen, in parts of a step, and how strong each is."""
@@ -133,7 +133,7 @@ def integrate_composition(
     composition: Composition,
     *,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = REBOUND,
 ) -> Trajectory:
     """Follow a system by a composition.
 
@@ -149,8 +149,8 @@ def integrate_composition(
         `ABA_10_6_4`, `ABA_8_6_4`, `ABA_10_4`, or what `saba` and `sbab` return.
     sample_every : int
         Steps from one sample to the next.
-    split : Split, optional
-        `restudy.nbody.splitting.ReboundSplit` where none is given.
+    split : Split
+        What is a Kepler orbit, and what is interaction.
 
     Returns
     -------

@@ -11,9 +11,9 @@ That flow is a product of ``Z(a, b) = A(a) B(b) A(-2a) B(-b) A(a)``, each of whi
 order the flow of ``2 b h sinh(a y) B``. With ``a_i = i sqrt(7/40)`` the b_i solve linear equations,
 which is done in fractions.
 
-Source: J. Wisdom, M. Holman and J. Touma, Symplectic correctors, Fields Institute
-Communications 10, 217 (1996); orders 11 and 17 after J. Wisdom, AJ 131, 2294 (2006), doi:10.1086/500829. The lazy kick is
-section 10 of the former; H. Rein, D. Tamayo and G. Brown, MNRAS 489, 4632 (2019),
+Source: J. Wisdom, M. Holman and J. Touma, Symplectic correctors, Fields Institute Communications
+10, 217 (1996), with the lazy kick in section 10; orders 11 and 17 after J. Wisdom, AJ 131, 2294
+(2006), doi:10.1086/500829. H. Rein, D. Tamayo and G. Brown, MNRAS 489, 4632 (2019),
 doi:10.1093/mnras/stz2503, compare them.
 """
 
@@ -23,9 +23,10 @@ import functools
 from fractions import Fraction
 from math import comb, factorial, sqrt
 
-from restudy.nbody.compiled import Scheme, Split
+from restudy.nbody.compiled_setup import Scheme
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.flow import Flow, Sequence, integrate_sequence
+from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
@@ -81,7 +82,7 @@ def integrate_corrected(
     order: int = 11,
     *,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = REBOUND,
     scheme: Scheme = Scheme.DRIFT_KICK_DRIFT,
 ) -> Trajectory:
     """Follow a system by the map of Wisdom and Holman with a corrector.
@@ -98,8 +99,8 @@ def integrate_corrected(
         Of the corrector.
     sample_every : int
         Steps from one sample to the next; each sample costs a corrector.
-    split : Split, optional
-        `restudy.nbody.splitting.ReboundSplit` where none is given.
+    split : Split
+        What is a Kepler orbit, and what is interaction.
     scheme : Scheme
         How a step begins.
 
@@ -133,7 +134,7 @@ def integrate_lazy(
     order: int = 17,
     *,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = REBOUND,
 ) -> Trajectory:
     """Follow a system by drift, lazy kick, drift, with a corrector: WHCKL of rebound.
 
@@ -149,8 +150,8 @@ def integrate_lazy(
         Of the corrector.
     sample_every : int
         Steps from one sample to the next.
-    split : Split, optional
-        `restudy.nbody.splitting.ReboundSplit` where none is given.
+    split : Split
+        What is a Kepler orbit, and what is interaction.
 
     Returns
     -------

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
+from restudy.nbody import compiled_setup
 from restudy.nbody.errors import CloseEncounter, NBodyError
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
@@ -72,10 +73,8 @@ def mutual_hill_radii(masses: FloatArray, positions: FloatArray) -> FloatArray:
     B. Gladman, Icarus 106, 247 (1993), doi:10.1006/icar.1993.1169: two planets on circles are
     stable beyond ``2 sqrt(3)`` of them.
     """
-    i, j = np.triu_indices(len(masses) - 1, 1)
     distance = np.linalg.norm(positions[..., 1:, :] - positions[..., :1, :], axis=-1)
-    part = np.cbrt((masses[1 + i] + masses[1 + j]) / (3 * masses[0]))
-    return np.asarray(part * 0.5 * (distance[..., i] + distance[..., j]))
+    return compiled_setup.mutual_hill_radii(masses, distance)
 
 
 def check_start(system: System, within: float = 1.0) -> None:
@@ -238,7 +237,7 @@ def _pieces(square: Polynomial, limit: Polynomial) -> list[tuple[tuple[float, fl
 
 
 def _roots(polynomial: Polynomial) -> FloatArray:
-    """Return the real roots between 0 and 1, ascending."""
-    roots = polynomial.trim().roots()
+    """Return the real roots between 0 and 1, ascending; terms of rounding are left out."""
+    roots = polynomial.trim(1e-13 * np.abs(polynomial.coef).max()).roots()
     real = roots.real[np.abs(roots.imag) < 1e-9]
     return np.sort(real[(real > 0) & (real < 1)])

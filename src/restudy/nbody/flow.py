@@ -14,21 +14,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from restudy.nbody.compiled import (
-    Split,
-    _filled,
-    _jacobi_planets,
+from restudy.nbody.compiled import _encounter, _filled, _jacobi_planets
+from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
-    encounter,
+    kepler_mu,
+    mutual_hill_radii,
+    started,
     to_jacobi,
     to_star_matrix,
-    warn_of_long_steps,
 )
-from restudy.nbody.compiled_single import Work, drift, kick
-from restudy.nbody.errors import NBodyError
-from restudy.nbody.splitting import ReboundSplit
+from restudy.nbody.compiled_single import Planets, Work, drift, kick
+from restudy.nbody.errors import CloseEncounter, NBodyError
+from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
@@ -75,6 +74,11 @@ class Sequence:
         """Return what undoes the sequence: all backwards, with opposite signs."""
         return Sequence(self.flows[::-1], tuple(-x for x in self.parts[::-1]))
 
+    @property
+    def kicks(self) -> int:
+        """The number of kicks, those on both ends counted as one, and at least 1."""
+        return max(1, sum(flow is not Flow.DRIFT for flow in self.flows[1:]))
+
     def arrays(self) -> tuple[NDArray[np.int64], FloatArray]:
         """Return flows and parts as arrays."""
         return np.array(self.flows, dtype=np.int64), np.array(self.parts, dtype=np.float64)
@@ -88,7 +92,7 @@ def integrate_sequence(
     *,
     before: Sequence | None = None,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = REBOUND,
     hill_radii: float = 1.0,
 ) -> Trajectory:
     """Follow a system by a sequence of drifts and kicks in Jacobi coordinates.
@@ -107,8 +111,8 @@ def integrate_sequence(
         Done at the start, and undone for each sample.
     sample_every : int
         Steps from one sample to the next; it changes no bit of the samples that are taken.
-    split : Split, optional
-        `restudy.nbody.splitting.ReboundSplit` where none is given.
+    split : Split
+        What is a Kepler orbit, and what is interaction.
     hill_radii : float
         How close planets may come, as of `restudy.nbody.compiled.integrate_compiled`.
 
@@ -125,41 +129,53 @@ def integrate_sequence(
         If an argument is impossible, planets are not in order, or numbers overflow.
     """
     check_steps(step, steps, sample_every, hill_radii)
-    check_order(system)
-    warn_of_long_steps(step, float(system.periods().min()))
     if len(sequence.flows) < 2 or sequence.flows[0] != sequence.flows[-1]:
         raise NBodyError("a step begins and ends with different flows; expected the same one.")
-    mu = np.asarray((split or ReboundSplit()).mu(system.masses, system.gravity))
-    planets = _jacobi_planets(system, mu, hill_radii)
-    start = system.barycentric()
-    q, v = (
-        _filled(to_jacobi(system.masses, x).T, planets.width).ravel()
-        for x in (start.positions, start.velocities)
-    )
+    planets, q, v, work = begun(system, step / sequence.kicks, split, hill_radii)
     out_q, out_v = (np.empty((steps // sample_every + 1, len(q))) for _ in range(2))
     out_q[0], out_v[0] = q, v
-    work = Work(*(np.zeros(len(q)) for _ in range(3)))
     corrector = before or Sequence()
     met = _follow(
         *(q, v, planets, work, float(step), steps, sample_every),
         *(sequence.arrays(), corrector.arrays(), corrector.inverse().arrays(), out_q, out_v),
     )
-    to_star = to_star_matrix(system.masses)
     if met >= 0:
-        here = to_star @ q.reshape(3, -1).T[: planets.number]
-        raise encounter(system, here, planets.hill, step * met)
+        raise met_at(system, planets, q, step * met)
     if not np.isfinite(out_q).all():
         raise NBodyError(
             f"numbers overflow within {steps} steps of {step:g} yr; expected a step well below the "
             f"shortest period, {system.periods().min():.4g} yr."
         )
-    q, v = (
-        x.reshape(len(x), 3, -1).transpose(0, 2, 1)[:, : planets.number] for x in (out_q, out_v)
-    )
-    times = step * sample_every * np.arange(len(q))
-    places, speeds = (barycentric(system.masses, to_star @ x) for x in (q, v))
-    places[0], speeds[0] = start.positions, start.velocities
+    places, speeds = (_seen_from_barycentre(system, planets, x) for x in (out_q, out_v))
+    times = np.asarray(step * sample_every * np.arange(len(places)), dtype=np.float64)
     return Trajectory(times, places, speeds)
+
+
+def begun(
+    system: System, step: float, split: Split, hill_radii: float
+) -> tuple[Planets, FloatArray, FloatArray, Work]:
+    """Return planets, Jacobi coordinates and their velocities, and memory of compiled code."""
+    checked = started([system], np.array([step]))
+    check_order([system], checked.axes)
+    near = hill_radii * mutual_hill_radii(system.masses, checked.axes[0])
+    planets = _jacobi_planets(system, kepler_mu(split, system.masses, system.gravity), near)
+    q, v = (
+        _filled(to_jacobi(system.masses, x).T, planets.width).ravel()
+        for x in (system.positions, system.velocities)
+    )
+    return planets, q, v, Work(*(np.zeros(len(q)) for _ in range(3)))
+
+
+def met_at(system: System, planets: Planets, q: FloatArray, time: float) -> CloseEncounter:
+    """Return what says which two planets are too close, for Jacobi coordinates as they are."""
+    here = to_star_matrix(system.masses) @ q.reshape(3, -1).T[: planets.number]
+    return _encounter(system, here, planets.near, time)
+
+
+def _seen_from_barycentre(system: System, planets: Planets, x: FloatArray) -> FloatArray:
+    """Return Jacobi coordinates, (samples, 3 * width), as those of all bodies."""
+    jacobi = x.reshape(len(x), 3, -1).transpose(0, 2, 1)[:, : planets.number]
+    return barycentric(system.masses, to_star_matrix(system.masses) @ jacobi)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_forces import accelerate
+from restudy.nbody.compiled_setup import check_steps
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.forces import Force, packed
 from restudy.nbody.system import System
@@ -63,7 +64,7 @@ def integrate_leapfrog(
             "a force needs velocities, which a leapfrog does not know when it kicks; expected "
             "forces of positions: use integrate_ias15."
         )
-    check_steps(step, steps, sample_every)
+    check_steps(step, steps, sample_every, hill_radii=0.0)
     start = system.barycentric()
     samples = steps // sample_every + 1
     positions = np.empty((samples, start.bodies, 3))
@@ -73,17 +74,8 @@ def integrate_leapfrog(
         *(start.masses, start.gravity, step, sample_every, packed(forces)),
         *(positions, velocities),
     )
-    return Trajectory(step * sample_every * np.arange(samples), positions, velocities)
-
-
-def check_steps(step: float, steps: int, sample_every: int) -> None:
-    """Refuse a length, a number or an interval of steps that cannot be."""
-    if not (np.isfinite(step) and step != 0):
-        raise NBodyError(f"the step is {step:g} yr; expected a finite number that is not 0.")
-    if steps < 0 or sample_every < 1 or steps % sample_every:
-        raise NBodyError(
-            f"{steps} steps, a sample every {sample_every}; expected a whole number of samples."
-        )
+    times = np.asarray(step * sample_every * np.arange(samples), dtype=np.float64)
+    return Trajectory(times, positions, velocities)
 
 
 @njit(cache=True, nogil=True)

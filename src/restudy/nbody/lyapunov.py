@@ -18,19 +18,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from restudy.nbody.compiled import (
-    Split,
-    _filled,
-    _jacobi_planets,
-    check_order,
-    check_steps,
-    encounter,
-    to_jacobi,
-    to_star_matrix,
-    warn_of_long_steps,
-)
-from restudy.nbody.compiled_single import Work, drift, kick
-from restudy.nbody.splitting import ReboundSplit
+from restudy.nbody.compiled_setup import check_steps
+from restudy.nbody.compiled_single import drift, kick
+from restudy.nbody.flow import begun, met_at
+from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.tangent import drift_deviations, kick_deviations
 
@@ -73,7 +64,7 @@ def chaos(
     *,
     rng: np.random.Generator,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = REBOUND,
     hill_radii: float = 1.0,
 ) -> Chaos:
     """Follow a system and a deviation from it.
@@ -90,8 +81,8 @@ def chaos(
         Of the direction of the first deviation.
     sample_every : int
         Steps from one sample to the next.
-    split : Split, optional
-        `restudy.nbody.splitting.ReboundSplit` where none is given.
+    split : Split
+        What is a Kepler orbit, and what is interaction.
     hill_radii : float
         How close planets may come, as of `restudy.nbody.compiled.integrate_compiled`.
 
@@ -122,27 +113,18 @@ def chaos(
     True
     """
     check_steps(step, steps, sample_every, hill_radii)
-    check_order(system)
-    warn_of_long_steps(step, float(system.periods().min()))
-    mu = np.asarray((split or ReboundSplit()).mu(system.masses, system.gravity))
-    planets = _jacobi_planets(system, mu, hill_radii)
-    start = system.barycentric()
-    q, v = (
-        _filled(to_jacobi(system.masses, x).T, planets.width).ravel()
-        for x in (start.positions, start.velocities)
-    )
+    planets, q, v, work = begun(system, step, split, hill_radii)
     dq, dv = np.zeros((2, 3, planets.width))
     dq[:, : planets.number], dv[:, : planets.number] = rng.normal(size=(2, 3, planets.number))
-    work = Work(*(np.zeros(len(q)) for _ in range(3)))
     growth, megno = np.empty((2, steps // sample_every))
     met = _grow(
         *(q, v, dq.ravel(), dv.ravel(), planets, work, float(step), steps, sample_every),
         *(growth, megno),
     )
     if met >= 0:
-        here = to_star_matrix(system.masses) @ q.reshape(3, -1).T[: planets.number]
-        raise encounter(system, here, planets.hill, step * met)
-    return Chaos(step * sample_every * np.arange(1, len(growth) + 1), growth, megno)
+        raise met_at(system, planets, q, step * met)
+    times = np.asarray(step * sample_every * np.arange(1, len(growth) + 1), dtype=np.float64)
+    return Chaos(times, growth, megno)
 
 
 @njit(cache=True, nogil=True)
