@@ -33,6 +33,7 @@ from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class PairRun:
     """A run with a learned potential.
@@ -124,7 +125,9 @@ def _integrate(
     reduced = jacobi_masses(mass_tensor)[1:].numpy()
     mu = (split or WisdomHolman91Split()).mu(mass_tensor, system.gravity).numpy()
     planets = drift_planets(mu)
-    q, v = (filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities))
+    q, v = (
+        filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities)
+    )
     kept = np.empty((2, steps // sample_every + 1, 3, len(mu)))
     seen = np.array([np.inf, 0.0])
     kicks = system.gravity / reduced
@@ -139,7 +142,7 @@ def _integrate(
         )
     to_star = to_star_matrix(masses)
     states = [barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept]
-    return Trajectory(step * sample_every * np.arange(kept.shape[1]), *states), seen
+    return Trajectory(step * sample_every * np.arange(float(kept.shape[1])), *states), seen
 
 
 def drift_planets(mu: FloatArray) -> Planets:

@@ -7,7 +7,7 @@ angular momentum to round-off, and the momentum is no Jacobi coordinate at all: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -68,7 +68,7 @@ class PairInteraction:
 
     potential: Potential
     gravity: float = GRAVITY
-    split: Split = WisdomHolman91Split()
+    split: Split = field(default_factory=WisdomHolman91Split)
 
     def products(self, masses: torch.Tensor) -> torch.Tensor:
         """Return the mass products m_i m_j of the pairs, then -c_i, (..., K) [M_sun^2]."""
