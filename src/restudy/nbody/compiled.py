@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from enum import Enum
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_setup import (
+    Scheme,
+    barycentric,
+    check_order,
+    check_steps,
+    kepler_mu,
+    mutual_hill_radii,
+    started,
+    to_jacobi,
+    to_star_matrix,
+)
 from restudy.nbody.compiled_single import LANES, Planets, Work, advance
-from restudy.nbody.errors import CloseEncounter, NBodyError, StepWarning
-from restudy.nbody.splitting import ReboundSplit
+from restudy.nbody.errors import CloseEncounter, NBodyError
+from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
-
-
-class Scheme(Enum):
-    """Which half of a step comes first and last."""
-
-    KICK_DRIFT_KICK = "kick"
-    DRIFT_KICK_DRIFT = "drift"
-
-
-class Split(Protocol):
-    """What divides the Hamiltonian: it gives the mu of each planet's Kepler motion."""
-
-    def mu(self, masses: FloatArray, gravity: float) -> FloatArray:
-        """Return mu [au^3/yr^2], shape (..., N - 1), for masses of shape (..., N)."""
-        ...
 
 
 def integrate_compiled(
@@ -39,7 +31,7 @@ def integrate_compiled(
     steps: int,
     *,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = REBOUND,
     scheme: Scheme = Scheme.KICK_DRIFT_KICK,
     hill_radii: float = 1.0,
 ) -> Trajectory:
@@ -59,13 +51,14 @@ def integrate_compiled(
         Number of steps.
     sample_every : int
         Steps from one sample to the next. It changes no bit of the samples that are taken.
-    split : Split, optional
-        `restudy.nbody.splitting.ReboundSplit` where none is given, which is WHFast's.
+    split : Split
+        What the Kepler motion is; WHFast's if not given.
     scheme : Scheme
         WHFast drifts first, the paper kicks first.
     hill_radii : float
-        Two planets meet when they are closer than this many times the larger of their Hill radii,
-        ``a (m / 3 m_0)^(1/3)`` with the semi-major axes of the start. 0 looks for no encounters.
+        Two planets meet when they are closer than this many of their mutual Hill radii,
+        ``((m_i + m_j) / 3 m_0)^(1/3) (a_i + a_j) / 2`` with the semi-major axes of the start. It is
+        looked at in each kick. 0 looks for no encounters.
 
     Returns
     -------
@@ -99,15 +92,14 @@ def integrate_compiled(
     True
     """
     check_steps(step, steps, sample_every, hill_radii)
-    check_order(system)
-    warn_of_long_steps(step, float(system.periods().min()))
-    mu = (split or ReboundSplit()).mu(system.masses, system.gravity)
-    planets = _jacobi_planets(system, np.asarray(mu), hill_radii)
+    checked = started([system], np.array([step]))
+    check_order([system], checked.axes)
+    near = hill_radii * mutual_hill_radii(system.masses, checked.axes[0])
+    planets = _jacobi_planets(system, kepler_mu(split, system.masses, system.gravity), near)
     to_star = to_star_matrix(system.masses)
-    start = system.barycentric()
-    q, v = (to_jacobi(system.masses, x) for x in (start.positions, start.velocities))
+    q, v = (to_jacobi(system.masses, x) for x in (system.positions, system.velocities))
     q, v = _run(system, planets, (q, v), to_star, (step, steps, sample_every), scheme)
-    times = step * sample_every * np.arange(len(q))
+    times = np.asarray(step * sample_every * np.arange(len(q)), dtype=np.float64)
     return Trajectory(
         times, barycentric(system.masses, to_star @ q), barycentric(system.masses, to_star @ v)
     )
@@ -151,7 +143,7 @@ def integrate_heliocentric(
     Duncan, Levison and Lee, AJ 116, 2067 (1998), doi:10.1086/300541.
     """
     check_steps(step, steps, sample_every, hill_radii)
-    warn_of_long_steps(step, float(system.periods().min()))
+    checked = started([system], np.array([step]))
     m, count = system.masses, system.bodies - 1
     nothing = np.zeros(count)
     planets = _planets(
@@ -159,7 +151,7 @@ def integrate_heliocentric(
         star=nothing,
         own=nothing,
         gm=system.gravity * m[1:],
-        hill=hill_radii * hill(system),
+        near=hill_radii * mutual_hill_radii(m, checked.axes[0]),
         place=np.eye(count),
         pull=np.eye(count),
         jump=m[1:] / m[0],
@@ -167,10 +159,15 @@ def integrate_heliocentric(
     start = system.barycentric()
     q = start.positions[1:] - start.positions[0]
     q, v = _run(
-        system, planets, (q, start.velocities[1:]), np.eye(count), (step, steps, sample_every), scheme
+        system,
+        planets,
+        (q, start.velocities[1:]),
+        np.eye(count),
+        (step, steps, sample_every),
+        scheme,
     )
     star = -np.einsum("j,sjc->sc", m[1:] / m[0], v)[:, None]
-    times = step * sample_every * np.arange(len(q))
+    times = np.asarray(step * sample_every * np.arange(len(q)), dtype=np.float64)
     return Trajectory(times, barycentric(m, q), np.concatenate([star, v], axis=1))
 
 
@@ -192,7 +189,7 @@ def _run(
     met = advance(q, v, planets, work, float(step), steps, every, first, *out)
     if met >= 0:
         here = to_star @ q.reshape(3, width).T[:count]
-        raise encounter(system, here, planets.hill, step * (met + (0.0 if first else 0.5)))
+        raise _encounter(system, here, planets.near, step * (met + (0.0 if first else 0.5)))
     both = [x.reshape(-1, 3, width).transpose(0, 2, 1)[:, :count] for x in out]
     if not all(np.isfinite(x).all() for x in both):
         raise NBodyError(
@@ -202,7 +199,7 @@ def _run(
     return both[0], both[1]
 
 
-def _jacobi_planets(system: System, mu: FloatArray, hill_radii: float) -> Planets:
+def _jacobi_planets(system: System, mu: FloatArray, near: FloatArray) -> Planets:
     m, count = system.masses, system.bodies - 1
     eta = m.cumsum()
     outer = np.arange(count) > 0
@@ -211,7 +208,7 @@ def _jacobi_planets(system: System, mu: FloatArray, hill_radii: float) -> Planet
         star=system.gravity * m[0] * outer,
         own=mu * outer,
         gm=system.gravity * m[1:],
-        hill=hill_radii * hill(system),
+        near=near,
         place=to_star_matrix(m),
         pull=np.eye(count) + np.triu(m[1:] / eta[:-1, None]),
         jump=np.zeros(count),
@@ -224,20 +221,22 @@ def _planets(
     star: FloatArray,
     own: FloatArray,
     gm: FloatArray,
-    hill: FloatArray,
+    near: FloatArray,
     place: FloatArray,
     pull: FloatArray,
     jump: FloatArray,
 ) -> Planets:
-    """Fill up to whole vectors: with copies of the last planet that nothing pulls."""
+    """Take distances of pairs, (pairs,); fill up with copies of the last planet in peace."""
     count = len(mu)
     width = -(-count // LANES) * LANES
-    silent = (np.pad(x, (0, width - count)) for x in (star, own, gm, hill))
+    squares = np.zeros((count, width))
+    squares[np.triu_indices(count, 1)] = near**2
     return Planets(
         count,
         width,
         _filled(mu, width),
-        *silent,
+        *(np.pad(x, (0, width - count)) for x in (star, own, gm)),  # type: ignore[call-arg]
+        squares.ravel(),
         _filled(place.T, width).ravel(),
         np.pad(pull.T, ((0, 0), (0, width - count))).ravel(),
         np.pad(jump, (0, width - count)),
@@ -251,77 +250,11 @@ def _filled(x: FloatArray, width: int) -> FloatArray:
     return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
 
 
-def to_star_matrix(masses: FloatArray) -> FloatArray:
-    """Give A of ``r = A q'``: Jacobi coordinates to places seen from the star, (N - 1, N - 1)."""
-    share = masses[1:] / masses.cumsum()[1:]
-    return np.eye(len(share)) + np.tril(np.broadcast_to(share, (len(share),) * 2), -1)
-
-
-def to_jacobi(masses: FloatArray, x: FloatArray) -> FloatArray:
-    """Give the Jacobi coordinates of positions or velocities, (..., N, 3) to (..., N - 1, 3)."""
-    inner = (masses[:, None] * x).cumsum(-2) / masses.cumsum()[:, None]
-    return np.asarray(x[..., 1:, :] - inner[..., :-1, :])
-
-
-def barycentric(masses: FloatArray, x: FloatArray) -> FloatArray:
-    """Give all bodies seen from the barycentre, for planets seen from the star."""
-    star = -np.einsum("j,...jc->...c", masses[1:] / masses.sum(), x)[..., None, :]
-    return np.concatenate([star, x + star], axis=-2)
-
-
-def hill(system: System) -> FloatArray:
-    """Give the Hill radius of each planet [au], of its distance where it has no ellipse."""
-    a = system.semi_major_axes()
-    distance = np.linalg.norm(system.positions[1:] - system.positions[0], axis=1)
-    a = np.where(a > 0, a, distance)
-    return np.asarray(a * np.cbrt(system.masses[1:] / (3 * system.masses[0])))
-
-
-def encounter(
-    system: System, places: FloatArray, limits: FloatArray, time: float
-) -> CloseEncounter:
+def _encounter(system: System, places: FloatArray, near: FloatArray, time: float) -> CloseEncounter:
     """Name the two planets that are closest in terms of their limit."""
     i, j = np.triu_indices(len(places), 1)
     distances = np.linalg.norm(places[i] - places[j], axis=1)
-    limit = np.maximum(limits[i], limits[j])
-    k = int(np.argmin(distances / limit))
+    limits = np.sqrt(near.reshape(len(places), -1)[i, j])
+    k = int(np.argmin(distances / limits))
     pair = system.names[i[k] + 1], system.names[j[k] + 1]
-    return CloseEncounter(time, pair, float(distances[k]), float(limit[k]))
-
-
-def check_steps(step: float, steps: int, every: int, hill_radii: float) -> None:
-    """Refuse what cannot be computed."""
-    if not np.isfinite(step) or step == 0:
-        raise NBodyError(f"the step is {step:g} yr; expected a finite number other than 0.")
-    if steps < 1:
-        raise NBodyError(f"{steps} steps; expected at least 1.")
-    if every < 1 or steps % every:
-        raise NBodyError(
-            f"a sample every {every} steps of {steps}; expected a number that divides the steps."
-        )
-    if not hill_radii >= 0:
-        raise NBodyError(f"hill_radii is {hill_radii:g}; expected 0 or more.")
-
-
-def check_order(system: System) -> None:
-    """Refuse planets that are not in the order of their semi-major axes."""
-    a = system.semi_major_axes()
-    a = np.where(a > 0, a, np.inf)
-    if (a[1:] < a[:-1]).any():
-        k = int(np.argmax(a[1:] < a[:-1]))
-        raise NBodyError(
-            f"{system.names[k + 2]} has a smaller semi-major axis ({a[k + 1]:.4g} au) than "
-            f"{system.names[k + 1]} ({a[k]:.4g} au); expected planets from the innermost to the "
-            "outermost: call sorted() first."
-        )
-
-
-def warn_of_long_steps(step: float, period: float) -> None:
-    """Say that a step is too long to resolve an orbit."""
-    if abs(step) > period / 20:
-        warnings.warn(
-            f"the step is {abs(step):.4g} yr; expected at most {period / 20:.4g} yr, a twentieth of "
-            "the shortest period.",
-            StepWarning,
-            stacklevel=3,
-        )
+    return CloseEncounter(time, pair, float(distances[k]), float(limits[k]))

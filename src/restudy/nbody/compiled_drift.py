@@ -14,14 +14,13 @@ periods on a circle, and no convergence) is left to `kepler_one`, lane by lane.
 References
 ----------
 Rein and Tamayo, MNRAS 452, 376 (2015), doi:10.1093/mnras/stv1257, has the G, and the increments by
-``f - 1`` and ``g' - 1`` that keep rounding errors from growing linearly; Danby and Burkardt, Celestial
-Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
+``f - 1`` and ``g' - 1`` that keep rounding errors from growing linearly; Danby and Burkardt,
+Celestial Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
 """
 
 import numpy as np
-from numba import njit
 
-from restudy.nbody.lanes import absolute, bits, every, select, sqrt
+from restudy.nbody.lanes import absolute, bits, every, inlined, inner, select, sqrt
 
 _SMALL = 3e-5
 _REACH = 1.5
@@ -35,7 +34,7 @@ _SIXTH = 1.0 / 6.0
 _THIRD = 1.0 / 3.0
 
 
-@njit(forceinline=True)
+@inlined
 def stumpff_2(z):  # type: ignore[no-untyped-def]
     """Give ``c_2(z) = 1/2 - z/24 + ...`` for |z| up to `_REACH`, of lanes or of a float."""
     s = 1.0 - z * _A7 * (1.0 - z * _A8)
@@ -44,7 +43,7 @@ def stumpff_2(z):  # type: ignore[no-untyped-def]
     return 0.5 * (1.0 - z * _A1 * (1.0 - z * _A2 * s))
 
 
-@njit(forceinline=True)
+@inlined
 def stumpff_3(z):  # type: ignore[no-untyped-def]
     """Give ``c_3(z) = 1/6 - z/120 + ...`` for |z| up to `_REACH`, of lanes or of a float."""
     s = 1.0 - z * _B7 * (1.0 - z * _B8)
@@ -53,7 +52,7 @@ def stumpff_3(z):  # type: ignore[no-untyped-def]
     return _SIXTH * (1.0 - z * _B1 * (1.0 - z * _B2 * s))
 
 
-@njit(forceinline=True)
+@inlined
 def kepler_lanes(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     """Move planets along their conics; give the six increments, and which lanes are not done."""
     r0 = sqrt(x * x + y * y + z * z)
@@ -102,7 +101,7 @@ def kepler_lanes(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     return moved, faster, bits(fine) ^ every(fine)
 
 
-@njit
+@inner
 def _stiefel(beta, X):  # type: ignore[no-untyped-def]
     """Give G_0 to G_3 of floats: from the series for small arguments, else in closed form."""
     angle = beta * X * X
@@ -120,7 +119,7 @@ def _stiefel(beta, X):  # type: ignore[no-untyped-def]
     return 1.0 - beta * g2, g1, g2, (X - g1) / beta
 
 
-@njit
+@inner
 def _bracket(r0, eta, zeta, beta, h):  # type: ignore[no-untyped-def]
     """Give two X on either side of the solution, for ``h > 0``."""
     low, high = 0.0, h / r0
@@ -132,7 +131,7 @@ def _bracket(r0, eta, zeta, beta, h):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@njit
+@inner
 def kepler_one(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     """Move a planet along any conic for any time; give the six increments.
 
@@ -150,7 +149,7 @@ def kepler_one(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
     low, high = _bracket(r0, eta, zeta, beta, h)
     X = 0.5 * (low + high)
     for _ in range(200):
-        g0, g1, g2, g3 = _stiefel(beta, X)
+        _, g1, g2, g3 = _stiefel(beta, X)
         excess = r0 * X + eta * g2 + zeta * g3 - h
         if excess > 0.0:
             high = X
@@ -162,7 +161,7 @@ def kepler_one(x, y, z, u, v, w, mu, h):  # type: ignore[no-untyped-def]
         last, X = X, new
         if abs(X - last) <= 2.3e-16 * abs(X):
             break
-    g0, g1, g2, g3 = _stiefel(beta, X)
+    _, g1, g2, g3 = _stiefel(beta, X)
     r = r0 + eta * g1 + zeta * g2
     f, g = -mu * g2 / r0, h - mu * g3
     df, dg = -mu * g1 / (r0 * r), -mu * g2 / r

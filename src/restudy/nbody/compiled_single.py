@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_drift import kepler_lanes, kepler_one
-from restudy.nbody.lanes import bits, load, load_one, select, splat, sqrt, store, total
+from restudy.nbody.lanes import bits, inner, load, load_one, select, splat, sqrt, store, total
 
 LANES = 4
 _FAR = 1e60  # square of a distance: between what fills up and the planet it copies
@@ -31,8 +31,10 @@ class Planets(NamedTuple):
     star, own : numpy.ndarray, shape (width,)
         G times the mass with which the star pulls in the kick, and with which the kick takes back
         what the Kepler motion has too much.
-    gm, hill : numpy.ndarray, shape (width,)
-        G times the mass [au^3/yr^2], and the distance that is too close [au].
+    gm : numpy.ndarray, shape (width,)
+        G times the mass [au^3/yr^2].
+    near : numpy.ndarray, shape (number * width,)
+        Row i: the square of the distance of planet i to each later one that is too close [au^2].
     place : numpy.ndarray, shape (number * width,)
         Column j: what the coordinates of planet j add to the place of each planet, seen from the
         star.
@@ -50,7 +52,7 @@ class Planets(NamedTuple):
     star: np.ndarray
     own: np.ndarray
     gm: np.ndarray
-    hill: np.ndarray
+    near: np.ndarray
     place: np.ndarray
     pull: np.ndarray
     jump: np.ndarray
@@ -65,7 +67,7 @@ class Work(NamedTuple):
     reaction: np.ndarray
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def drift(q, v, planets, h):  # type: ignore[no-untyped-def]
     """Move all planets along their conics for a time h."""
     n, mu = planets.width, planets.mu
@@ -85,7 +87,7 @@ def drift(q, v, planets, h):  # type: ignore[no-untyped-def]
         store(v, 2 * n + b, w + faster[2])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _alone(q, v, planets, first, left, h):  # type: ignore[no-untyped-def]
     """Move the planets of one vector by one, because some did not converge in lanes."""
     n = planets.width
@@ -98,7 +100,7 @@ def _alone(q, v, planets, first, left, h):  # type: ignore[no-untyped-def]
             v[c * n + i] += faster[c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def jump(q, v, planets, h):  # type: ignore[no-untyped-def]
     """Move all planets with the velocity that the star has because of them."""
     n = planets.width
@@ -111,7 +113,7 @@ def jump(q, v, planets, h):  # type: ignore[no-untyped-def]
             store(q, c * n + b, load(q, c * n + b, LANES) + way)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _places(q, planets, work):  # type: ignore[no-untyped-def]
     """Write where the planets are, seen from the star."""
     n, place = planets.width, planets.place
@@ -127,7 +129,7 @@ def _places(q, planets, work):  # type: ignore[no-untyped-def]
         store(work.place, 2 * n + b, z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _star(planets, work):  # type: ignore[no-untyped-def]
     """Begin the accelerations with the pull of the star."""
     n, place, acceleration = planets.width, work.place, work.acceleration
@@ -140,7 +142,7 @@ def _star(planets, work):  # type: ignore[no-untyped-def]
         store(acceleration, 2 * n + b, -(w * z))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _pairs(planets, work):  # type: ignore[no-untyped-def]
     """Add the pull of planets on each other; give whether two are too close."""
     n, place, acceleration = planets.width, work.place, work.acceleration
@@ -148,7 +150,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
     for i in range(planets.number):
         px, py = load_one(place, i, LANES), load_one(place, n + i, LANES)
         pz = load_one(place, 2 * n + i, LANES)
-        gm, hill = load_one(planets.gm, i, LANES), load_one(planets.hill, i, LANES)
+        gm = load_one(planets.gm, i, LANES)
         rx, ry, rz = splat(0.0, LANES), splat(0.0, LANES), splat(0.0, LANES)
         first = (i + 1) // LANES * LANES
         later = load(planets.later, (i + 1 - first) * LANES, LANES)
@@ -159,9 +161,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
             square = x * x + y * y + z * z
             square = select(square > 0.0, square, splat(_FAR, LANES))
             w = later / (square * sqrt(square))
-            other = load(planets.hill, b, LANES)
-            limit = select(other > hill, other, hill) * later
-            close = close | (square < limit * limit)
+            close = close | (square < load(planets.near, i * n + b, LANES))
             mine = gm * w
             theirs = load(planets.gm, b, LANES) * w
             store(acceleration, b, load(acceleration, b, LANES) - mine * x)
@@ -177,7 +177,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
     return bits(close)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _push(q, v, planets, work, h):  # type: ignore[no-untyped-def]
     """Change the velocities by the accelerations of the coordinates, times h."""
     n, pull = planets.width, planets.pull
@@ -197,7 +197,7 @@ def _push(q, v, planets, work, h):  # type: ignore[no-untyped-def]
         store(v, 2 * n + b, load(v, 2 * n + b, LANES) + h * z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def kick(q, v, planets, work, h):  # type: ignore[no-untyped-def]
     """Change the velocities by the interaction during h; give whether two bodies are too close."""
     _places(q, planets, work)
@@ -205,6 +205,22 @@ def kick(q, v, planets, work, h):  # type: ignore[no-untyped-def]
     close = _pairs(planets, work)
     _push(q, v, planets, work, h)
     return close
+
+
+@inner
+def _copy(q, v, to_q, to_v):  # type: ignore[no-untyped-def]
+    """Copy coordinates and velocities."""
+    for k in range(q.size):
+        to_q[k] = q[k]
+        to_v[k] = v[k]
+
+
+@inner
+def _keep(q, v, out_q, out_v, row):  # type: ignore[no-untyped-def]
+    """Write a sample."""
+    for k in range(q.size):
+        out_q[row, k] = q[k]
+        out_v[row, k] = v[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -231,12 +247,12 @@ def advance(q, v, planets, work, h, steps, every, kick_first, out_q, out_v):  # 
         if jumps:
             jump(q, v, planets, 0.5 * h)
         if step % every == 0:
-            here_q[:], here_v[:] = q, v
+            _copy(q, v, here_q, here_v)
             if kick_first:
                 kick(here_q, here_v, planets, work, 0.5 * h)
             else:
                 drift(here_q, here_v, planets, 0.5 * h)
-            out_q[step // every], out_v[step // every] = here_q, here_v
+            _keep(here_q, here_v, out_q, out_v, step // every)
         if step == steps:
             break
         if not kick_first:

@@ -1,26 +1,44 @@
 """Vectors of float64 for compiled code: the same arithmetic in several lanes at once.
 
-Code that numba compiles may use a `Lanes` value like a float: ``+ - * /``, unary minus, comparisons
-(which give a `Mask`), with floats mixed in. It becomes LLVM's vectors, hence ``vmulpd`` and the like
-on ``ymm`` registers where there is AVX2. What a lane holds depends on nothing in the other lanes,
-so that its bits do not depend on its neighbours.
+Code that numba compiles may use a `Lanes` value like a float: ``+ - * /``, unary minus and
+comparisons (which give a `Mask`), with floats mixed in. It becomes LLVM's vectors, hence ``vmulpd``
+and the like on ``ymm`` registers where there is AVX2. What a lane holds depends on nothing in the
+other lanes, so that its bits do not depend on its neighbours.
 
-Loops that LLVM shall vectorise by itself were tried first: with a Kepler solver in the loop it gives
-up (too many arrays that might overlap), or spills. A type costs 200 lines, and is certain.
+That LLVM vectorises a loop over systems by itself needs a loop without branches over arrays which
+provably do not overlap; a Kepler solver with iterations is none. A type of vectors leaves nothing
+to its judgement, and the same code serves floats, planets and systems as lanes.
 """
 
 import operator
 from collections.abc import Callable
 from typing import Any
 
+import numba
+import numba.extending
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+# Numba's decorators have no types.
+_njit: Any = numba.njit
+_extending: Any = numba.extending
 
 _DOUBLE, _BIT, _I32 = ir.DoubleType(), ir.IntType(1), ir.IntType(32)
 # A product and a sum may become one multiply-add.
 _FLAGS = ("contract",)
+
+inner: Any = _njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Of functions that only compiled code calls: what would call them from Python is not compiled."""
+
+inlined: Any = _njit(
+    nogil=True,
+    error_model="numpy",
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+    forceinline=True,
+)
+"""Of functions that become a part of those that call them."""
 
 
 class Lanes(types.Type):
@@ -28,7 +46,7 @@ class Lanes(types.Type):
 
     def __init__(self, width: int) -> None:
         self.width = width
-        super().__init__(name=f"Lanes({width})")  # type: ignore[no-untyped-call]
+        super().__init__(name=f"Lanes({width})")
 
 
 class Mask(types.Type):
@@ -36,19 +54,24 @@ class Mask(types.Type):
 
     def __init__(self, width: int) -> None:
         self.width = width
-        super().__init__(name=f"Mask({width})")  # type: ignore[no-untyped-call]
+        super().__init__(name=f"Mask({width})")
 
 
-@register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc, name-defined]
+@_extending.register_model(Lanes)
+class _LanesModel(_extending.models.PrimitiveModel):
     def __init__(self, manager: Any, of: Lanes) -> None:
         super().__init__(manager, of, ir.VectorType(_DOUBLE, of.width))
 
 
-@register_model(Mask)
-class _MaskModel(models.PrimitiveModel):  # type: ignore[misc, name-defined]
+@_extending.register_model(Mask)
+class _MaskModel(_extending.models.PrimitiveModel):
     def __init__(self, manager: Any, of: Mask) -> None:
         super().__init__(manager, of, ir.VectorType(_BIT, of.width))
+
+
+def _emitted(function: Any) -> Any:
+    """Make a function of compiled code out of one that emits LLVM's instructions."""
+    return _extending.intrinsic(function)
 
 
 def _splat(build: Any, value: Any, width: int) -> Any:
@@ -76,7 +99,7 @@ def _width_of(*given: Any) -> int:
 def _register(symbol: Any, emit: Callable[[Any, Any, Any], Any], result: type) -> None:
     """Teach numba a binary operator of vectors, and of a vector and a float."""
 
-    @type_callable(symbol)
+    @_extending.type_callable(symbol)
     def typer(context: Any) -> Any:
         def kind(a: Any, b: Any) -> Any:
             width = _width_of(a, b)
@@ -89,7 +112,21 @@ def _register(symbol: Any, emit: Callable[[Any, Any, Any], Any], result: type) -
         return emit(build, *_as_lanes(build, signature, given, width))
 
     for pair in ((Lanes, Lanes), (Lanes, types.Float), (types.Float, Lanes)):
-        lower_builtin(symbol, *pair)(lower)
+        _extending.lower_builtin(symbol, *pair)(lower)
+
+
+def _arithmetic(name: str) -> Callable[[Any, Any, Any], Any]:
+    def emit(build: Any, x: Any, y: Any) -> Any:
+        return getattr(build, name)(x, y, flags=_FLAGS)
+
+    return emit
+
+
+def _comparison(name: str) -> Callable[[Any, Any, Any], Any]:
+    def emit(build: Any, x: Any, y: Any) -> Any:
+        return build.fcmp_ordered(name, x, y)
+
+    return emit
 
 
 for _symbol, _name in (
@@ -101,19 +138,17 @@ for _symbol, _name in (
     (operator.isub, "fsub"),
     (operator.imul, "fmul"),
 ):
-    _register(
-        _symbol, lambda b, x, y, name=_name: getattr(b, name)(x, y, flags=_FLAGS), Lanes
-    )
+    _register(_symbol, _arithmetic(_name), Lanes)
 for _symbol, _name in ((operator.lt, "<"), (operator.le, "<="), (operator.gt, ">")):
-    _register(_symbol, lambda b, x, y, name=_name: b.fcmp_ordered(name, x, y), Mask)
+    _register(_symbol, _comparison(_name), Mask)
 
 
 def _register_mask(symbol: Any, name: str) -> None:
-    @type_callable(symbol)
+    @_extending.type_callable(symbol)
     def typer(context: Any) -> Any:
         return lambda a, b: a if isinstance(a, Mask) and a == b else None
 
-    @lower_builtin(symbol, Mask, Mask)
+    @_extending.lower_builtin(symbol, Mask, Mask)
     def lower(context: Any, build: Any, signature: Any, given: Any) -> Any:
         return getattr(build, name)(*given)
 
@@ -122,12 +157,12 @@ for _symbol, _name in ((operator.and_, "and_"), (operator.or_, "or_")):
     _register_mask(_symbol, _name)
 
 
-@type_callable(operator.neg)
+@_extending.type_callable(operator.neg)
 def _neg_type(context: Any) -> Any:
     return lambda a: a if isinstance(a, Lanes) else None
 
 
-@lower_builtin(operator.neg, Lanes)
+@_extending.lower_builtin(operator.neg, Lanes)
 def _neg(context: Any, build: Any, signature: Any, given: Any) -> Any:
     return build.fneg(given[0])
 
@@ -135,7 +170,7 @@ def _neg(context: Any, build: Any, signature: Any, given: Any) -> Any:
 def _function(name: str) -> Any:
     """Make a function of one vector out of LLVM's of that name."""
 
-    @intrinsic
+    @_emitted
     def apply(typingctx, x):  # type: ignore[no-untyped-def]
         if not isinstance(x, Lanes):
             return None
@@ -156,7 +191,7 @@ sqrt = _function("sqrt")
 absolute = _function("fabs")
 
 
-@intrinsic
+@_emitted
 def load(typingctx, array, at, width):  # type: ignore[no-untyped-def]
     """Give the vector that begins at a place of a flat array."""
     if not isinstance(width, types.IntegerLiteral):
@@ -169,7 +204,7 @@ def load(typingctx, array, at, width):  # type: ignore[no-untyped-def]
     return kind(array, types.intp, width), generate
 
 
-@intrinsic
+@_emitted
 def load_one(typingctx, array, at, width):  # type: ignore[no-untyped-def]
     """Give a vector whose lanes all hold one number of a flat array."""
     if not isinstance(width, types.IntegerLiteral):
@@ -184,7 +219,7 @@ def load_one(typingctx, array, at, width):  # type: ignore[no-untyped-def]
     return kind(array, types.intp, width), generate
 
 
-@intrinsic
+@_emitted
 def splat(typingctx, value, width):  # type: ignore[no-untyped-def]
     """Give a vector whose lanes all hold one number."""
     if not isinstance(width, types.IntegerLiteral):
@@ -197,7 +232,7 @@ def splat(typingctx, value, width):  # type: ignore[no-untyped-def]
     return kind(types.float64, width), generate
 
 
-@intrinsic
+@_emitted
 def store(typingctx, array, at, value):  # type: ignore[no-untyped-def]
     """Write a vector from a place of a flat array on."""
     if not isinstance(value, Lanes):
@@ -218,7 +253,7 @@ def _place(context: Any, build: Any, signature: Any, given: Any, width: int) -> 
     return build.bitcast(start, ir.VectorType(_DOUBLE, width).as_pointer())
 
 
-@intrinsic
+@_emitted
 def select(typingctx, mask, a, b):  # type: ignore[no-untyped-def]
     """Give, lane by lane, the first where the mask is true and the second where it is not."""
     if not isinstance(mask, Mask):
@@ -236,7 +271,7 @@ def select(typingctx, mask, a, b):  # type: ignore[no-untyped-def]
     return kind(mask, *sides), generate
 
 
-@intrinsic
+@_emitted
 def bits(typingctx, mask):  # type: ignore[no-untyped-def]
     """Give a mask as an integer whose bit i is lane i: 0 where none is true."""
     if not isinstance(mask, Mask):
@@ -249,7 +284,7 @@ def bits(typingctx, mask):  # type: ignore[no-untyped-def]
     return types.int64(mask), generate
 
 
-@intrinsic
+@_emitted
 def total(typingctx, value):  # type: ignore[no-untyped-def]
     """Give the sum of all lanes, in pairs: always in the same order."""
     if not isinstance(value, Lanes):
@@ -265,7 +300,7 @@ def total(typingctx, value):  # type: ignore[no-untyped-def]
     return types.float64(value), generate
 
 
-@intrinsic
+@_emitted
 def every(typingctx, mask):  # type: ignore[no-untyped-def]
     """Give the `bits` of a mask that is true in all lanes."""
     if not isinstance(mask, Mask):
