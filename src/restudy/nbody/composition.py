@@ -7,8 +7,8 @@ orders are given one for each power of epsilon: a scheme of orders (8, 2) has th
 Sources: J. Laskar and P. Robutel, High order symplectic integrators for perturbed Hamiltonian
 systems, Celest. Mech. Dyn. Astron. 80, 39 (2001), doi:10.1023/A:1012098603882, has SABA and SBAB;
 S. Blanes, F. Casas, A. Farres, J. Laskar, J. Makazaga and A. Murua, New families of symplectic
-splitting methods for numerical integration in dynamical astronomy, Appl. Numer. Math. 68, 58
-(2013), doi:10.1016/j.apnum.2013.01.003, has ABA of orders (10, 4), (8, 6, 4) and (10, 6, 4).
+splitting methods for numerical integration in dynamical astronomy, Applied Numerical
+Mathematics 68, 58 (2013), doi:10.1016/j.apnum.2013.01.003, has ABA of orders (10, 4), (8, 6, 4) and (10, 6, 4).
 """
 
 from __future__ import annotations

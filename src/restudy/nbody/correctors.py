@@ -11,8 +11,8 @@ That flow is a product of ``Z(a, b) = A(a) B(b) A(-2a) B(-b) A(a)``, each of whi
 order the flow of ``2 b h sinh(a y) B``. With ``a_i = i sqrt(7/40)`` the b_i solve linear equations,
 which is done in fractions.
 
-Source: J. Wisdom, M. Holman and J. Touma, Symplectic correctors, Fields Inst. Commun. 10, 217
-(1996); orders 11 and 17 after J. Wisdom, AJ 131, 2294 (2006), doi:10.1086/500829. The lazy kick is
+Source: J. Wisdom, M. Holman and J. Touma, Symplectic correctors, Fields Institute
+Communications 10, 217 (1996); orders 11 and 17 after J. Wisdom, AJ 131, 2294 (2006), doi:10.1086/500829. The lazy kick is
 section 10 of the former; H. Rein, D. Tamayo and G. Brown, MNRAS 489, 4632 (2019),
 doi:10.1093/mnras/stz2503, compare them.
 """

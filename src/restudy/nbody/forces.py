@@ -105,7 +105,7 @@ def oblateness(j2: float, radius: float, axis: Sequence[float] = (0.0, 0.0, 1.0)
 
     References
     ----------
-    C. D. Murray and S. F. Dermott, Solar System Dynamics (1999), section 6.11; nodes precess with
+    C. D. Murray and S. F. Dermott, Solar System Dynamics (1999), section 6.11; nodes turn with
     ``-3/2 n J_2 (R/p)^2 cos i``.
     """
     length = float(np.linalg.norm(axis))
@@ -198,42 +198,53 @@ def _speed(light: float) -> float:
 
 
 @njit(cache=True)
-def _from_star(masses, i, term, accelerations):  # type: ignore[no-untyped-def]
-    """Add an acceleration of body i by the star, and the recoil."""
+def _difference(a, i, j):  # type: ignore[no-untyped-def]
+    return a[i, 0] - a[j, 0], a[i, 1] - a[j, 1], a[i, 2] - a[j, 2]
+
+
+@njit(cache=True)
+def _dot(u, w):  # type: ignore[no-untyped-def]
+    return u[0] * w[0] + u[1] * w[1] + u[2] * w[2]
+
+
+@njit(cache=True)
+def _from_star(masses, i, a, u, b, w, accelerations):  # type: ignore[no-untyped-def]
+    """Add ``a u + b w``, an acceleration of body i by the star, and the recoil."""
     for k in range(3):
-        accelerations[i, k] += term[k]
-        accelerations[0, k] -= masses[i] / masses[0] * term[k]
+        term = a * u[k] + b * w[k]
+        accelerations[i, k] += term
+        accelerations[0, k] -= masses[i] / masses[0] * term
 
 
 @njit(cache=True)
 def _oblateness(masses, positions, velocities, gravity, parameters, accelerations):  # type: ignore[no-untyped-def]
-    j2, radius, s = parameters[0], parameters[1], parameters[2:5]
+    j2, radius = parameters[0], parameters[1]
+    axis = (parameters[2], parameters[3], parameters[4])
     for i in range(1, len(masses)):
-        r = positions[i] - positions[0]
-        square = np.dot(r, r)
-        height = np.dot(r, s)
-        factor = -1.5 * gravity * masses[0] * j2 * radius**2 / square**2.5
-        term = factor * ((1 - 5 * height**2 / square) * r + 2 * height * s)
-        _from_star(masses, i, term, accelerations)
+        r = _difference(positions, i, 0)
+        square, height = _dot(r, r), _dot(r, axis)
+        factor = -1.5 * gravity * masses[0] * j2 * radius**2 / (square**2 * np.sqrt(square))
+        along = factor * (1 - 5 * height**2 / square)
+        _from_star(masses, i, along, r, 2 * factor * height, axis, accelerations)
 
 
 @njit(cache=True)
 def _relativity_potential(masses, positions, velocities, gravity, parameters, accelerations):  # type: ignore[no-untyped-def]
     for i in range(1, len(masses)):
-        r = positions[i] - positions[0]
-        term = -6 * (gravity * masses[0] / (parameters[0] * np.dot(r, r))) ** 2 * r
-        _from_star(masses, i, term, accelerations)
+        r = _difference(positions, i, 0)
+        factor = -6 * (gravity * masses[0] / (parameters[0] * _dot(r, r))) ** 2
+        _from_star(masses, i, factor, r, 0.0, r, accelerations)
 
 
 @njit(cache=True)
 def _relativity_of_star(masses, positions, velocities, gravity, parameters, accelerations):  # type: ignore[no-untyped-def]
     mu = gravity * masses[0]
     for i in range(1, len(masses)):
-        r = positions[i] - positions[0]
-        v = velocities[i] - velocities[0]
-        distance = np.sqrt(np.dot(r, r))
-        along = (4 * mu / distance - np.dot(v, v)) * r + 4 * np.dot(r, v) * v
-        _from_star(masses, i, mu / (parameters[0] ** 2 * distance**3) * along, accelerations)
+        r, v = _difference(positions, i, 0), _difference(velocities, i, 0)
+        distance = np.sqrt(_dot(r, r))
+        factor = mu / (parameters[0] ** 2 * distance**3)
+        along = factor * (4 * mu / distance - _dot(v, v))
+        _from_star(masses, i, along, r, 4 * factor * _dot(r, v), v, accelerations)
 
 
 @njit(cache=True)
@@ -244,27 +255,36 @@ def _einstein_infeld_hoffmann(masses, positions, velocities, gravity, parameters
     for i in range(n):
         for j in range(n):
             if i != j:
-                r = positions[j] - positions[i]
-                distance = np.sqrt(np.dot(r, r))
+                r = _difference(positions, j, i)
+                distance = np.sqrt(_dot(r, r))
                 potential[i] += gravity * masses[j] / distance
-                pull[i] += gravity * masses[j] / distance**3 * r
+                for k in range(3):
+                    pull[i, k] += gravity * masses[j] / distance**3 * r[k]
     for i in range(n):
         for j in range(n):
-            if i == j:
-                continue
-            r = positions[i] - positions[j]
-            vi, vj = velocities[i], velocities[j]
-            distance = np.sqrt(np.dot(r, r))
-            mu = gravity * masses[j]
-            weight = (
-                -4 * potential[i]
-                - potential[j]
-                + np.dot(vi, vi)
-                + 2 * np.dot(vj, vj)
-                - 4 * np.dot(vi, vj)
-                - 1.5 * (np.dot(r, vj) / distance) ** 2
-                - 0.5 * np.dot(r, pull[j])
-            )
-            turn = np.dot(r, 4 * vi - 3 * vj)
-            term = mu / distance**3 * (turn * (vi - vj) - weight * r)
-            accelerations[i] += per_square * (term + 3.5 * mu / distance * pull[j])
+            if i != j:
+                _of_pair(i, j, masses, positions, velocities, gravity, per_square, pull, potential,
+                         accelerations)  # fmt: skip
+
+
+@njit(cache=True)
+def _of_pair(i, j, masses, positions, velocities, gravity, per_square, pull, potential, out):  # type: ignore[no-untyped-def]
+    """Add the post-Newtonian acceleration of body i by body j."""
+    r, v = _difference(positions, i, j), _difference(velocities, i, j)
+    vi = (velocities[i, 0], velocities[i, 1], velocities[i, 2])
+    vj = (velocities[j, 0], velocities[j, 1], velocities[j, 2])
+    theirs = (pull[j, 0], pull[j, 1], pull[j, 2])
+    distance = np.sqrt(_dot(r, r))
+    weight = (
+        -4 * potential[i]
+        - potential[j]
+        + _dot(vi, vi)
+        + 2 * _dot(vj, vj)
+        - 4 * _dot(vi, vj)
+        - 1.5 * (_dot(r, vj) / distance) ** 2
+        - 0.5 * _dot(r, theirs)
+    )
+    turn = 4 * _dot(r, vi) - 3 * _dot(r, vj)
+    factor = per_square * gravity * masses[j] / distance
+    for k in range(3):
+        out[i, k] += factor * ((turn * v[k] - weight * r[k]) / distance**2 + 3.5 * theirs[k])

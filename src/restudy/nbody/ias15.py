@@ -8,7 +8,8 @@ step before. Positions, velocities, time and the b are kept with what rounding t
 Sources: H. Rein and D. S. Spiegel, IAS15: a fast, adaptive, high-order integrator for gravitational
 dynamics, accurate to machine precision over a billion orbits, MNRAS 446, 1424 (2015),
 doi:10.1093/mnras/stu2164; the length of steps after D. Pham, H. Rein and D. S. Spiegel, A new
-timestep criterion for N-body simulations, Open J. Astrophys. 7 (2024), doi:10.21105/astro.2401.02849.
+timestep criterion for N-body simulations, Open J. Astrophys. 7 (2024),
+doi:10.21105/astro.2401.02849.
 """
 
 from __future__ import annotations
@@ -299,7 +300,13 @@ def _predict(old_b, old_predicted, ratio, b, predicted):  # type: ignore[no-unty
 def _iterate(masses, gravity, step, x, v, lost_x, lost_v, a0, lost_a0, b, lost_b, extra, counts):  # type: ignore[no-untyped-def]
     """Make the series b agree with the forces at the nodes; return whether all is finite."""
     g = _NEWTON.T @ b
-    q, w, a, lost_a, new = (np.empty_like(x), np.empty_like(x), np.empty_like(x), np.empty_like(x), np.empty_like(x))
+    q, w, a, lost_a, new = (
+        np.empty_like(x),
+        np.empty_like(x),
+        np.empty_like(x),
+        np.empty_like(x),
+        np.empty_like(x),
+    )
     last = np.inf
     for iteration in range(_MOST_ITERATIONS):
         for n in range(1, 8):
