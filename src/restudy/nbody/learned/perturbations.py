@@ -11,7 +11,6 @@ that an integrator can carry derivatives with respect to them. Forces are in clo
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,7 +19,7 @@ import torch
 
 from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
-from restudy.nbody.splitting import Split, WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91, Split
 from restudy.nbody.units import GRAVITY
 
 Profiles = tuple[torch.Tensor, torch.Tensor]
@@ -218,7 +217,7 @@ class FieldKick:
     field: Field
     theta: torch.Tensor
     gravity: float = GRAVITY
-    split: Split = dataclasses.field(default_factory=WisdomHolman91Split)
+    split: Split = WISDOM_HOLMAN_91
 
     def __post_init__(self) -> None:
         self._exact = ExactKick(self.gravity, self.split)

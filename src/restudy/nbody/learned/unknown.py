@@ -23,7 +23,7 @@ from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
 from restudy.nbody.learned.compiled_field import follow_field
 from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
 from restudy.nbody.learned.perturbations import Field, FieldKick
-from restudy.nbody.splitting import WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
 from restudy.nbody.wisdom_holman import advance
 
@@ -279,7 +279,7 @@ class _Problem:
         unit = torch.eye(count, dtype=torch.float64)
         state = unit[:, : 6 * planets].reshape(count, 2, planets, 3)
         rates = torch.nn.functional.pad(state, (0, 0, 1, 0))  # (tangents, 2, N, 3)
-        mu = WisdomHolman91Split().mu(self.masses, self.guess.gravity)
+        mu = WISDOM_HOLMAN_91.mu(self.masses, self.guess.gravity)
         step = torch.tensor(self.observations.step, dtype=torch.float64)
         with forward_ad.dual_level():
             copies = [x.repeat_interleave(count, 0) for x in (q, v)]
