@@ -1,1 +1,1 @@
-"""Learned interactions: the paper's network, and those that know more than it does."""
+"""Interactions that are learned: the paper's network, pairs of bodies, fields around a star."""

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_setup import kepler_mu
 from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
 from restudy.nbody.learned.compiled_orbits import drift_planets, filled
 from restudy.nbody.learned.compiled_pair import NEWTON, PackedPair, hermite, pair_kick
 from restudy.nbody.learned.perturbations import Field
-from restudy.nbody.splitting import WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91
 
 FloatArray = NDArray[np.float64]
 
@@ -66,9 +67,8 @@ def follow_field(
     NBodyError
         If a planet leaves the range of the table, twice as near or as far as at the start.
     """
-    mass_tensor = torch.as_tensor(masses)
-    mu = WisdomHolman91Split().mu(mass_tensor, gravity).numpy()
-    reduced = jacobi_masses(mass_tensor)[1:].numpy()
+    mu = kepler_mu(WISDOM_HOLMAN_91, masses, gravity)
+    reduced = jacobi_masses(torch.as_tensor(masses))[1:].numpy()
     planets = drift_planets(mu)
     start, per_unit, table = _table(field, theta, np.linalg.norm(q[1:], axis=1))
     kept = np.zeros((2, steps + 1, 3, len(masses)))

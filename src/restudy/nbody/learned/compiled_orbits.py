@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restudy.nbody.compiled import (
+from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
+    kepler_mu,
+    started,
     to_jacobi,
     to_star_matrix,
-    warn_of_long_steps,
 )
 from restudy.nbody.compiled_single import LANES, Planets, drift
 from restudy.nbody.errors import NBodyError
@@ -27,11 +28,12 @@ from restudy.nbody.jacobi import jacobi_masses
 from restudy.nbody.learned.compiled_pair import NOTHING, PackedPair, pack, pair_kick
 from restudy.nbody.learned.guard import Coverage
 from restudy.nbody.learned.pair_potential import PairPotential
-from restudy.nbody.splitting import Split, WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class PairRun:
@@ -56,7 +58,7 @@ def integrate_learned(
     steps: int,
     *,
     sample_every: int = 1,
-    split: Split | None = None,
+    split: Split = WISDOM_HOLMAN_91,
     cells: int = 4096,
 ) -> PairRun:
     """Follow a system with a learned potential.
@@ -73,8 +75,8 @@ def integrate_learned(
         How many.
     sample_every : int
         Steps from one sample to the next; it divides ``steps``.
-    split : Split, optional
-        Wisdom and Holman's of 1991 by default.
+    split : Split
+        Of the Kepler orbits; Wisdom and Holman's of 1991, which is the paper's, if not given.
     cells : int
         Of the table that the network is read from; 0 asks the network itself each time.
 
@@ -101,7 +103,12 @@ def integrate_learned(
 
 
 def integrate_uncoupled(
-    system: System, step: float, steps: int, *, sample_every: int = 1, split: Split | None = None
+    system: System,
+    step: float,
+    steps: int,
+    *,
+    sample_every: int = 1,
+    split: Split = WISDOM_HOLMAN_91,
 ) -> Trajectory:
     """Follow the Kepler orbits without any kick, the control; see `integrate_learned`."""
     return _integrate(system, NOTHING, step, steps, sample_every, split)[0]
@@ -113,18 +120,18 @@ def _integrate(
     step: float,
     steps: int,
     sample_every: int,
-    split: Split | None,
+    split: Split,
 ) -> tuple[Trajectory, FloatArray]:
     """Return the orbits, and the least and the most squared separation [au^2]."""
     check_steps(step, steps, sample_every, 0.0)
-    check_order(system)
-    warn_of_long_steps(step, float(system.periods().min()))
+    check_order([system], started([system], np.array([step])).axes)
     masses, start = np.array(system.masses), system.barycentric()
-    mass_tensor = torch.as_tensor(masses)
-    reduced = jacobi_masses(mass_tensor)[1:].numpy()
-    mu = (split or WisdomHolman91Split()).mu(mass_tensor, system.gravity).numpy()
+    reduced = jacobi_masses(torch.as_tensor(masses))[1:].numpy()
+    mu = kepler_mu(split, masses, system.gravity)
     planets = drift_planets(mu)
-    q, v = (filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities))
+    q, v = (
+        filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities)
+    )
     kept = np.empty((2, steps // sample_every + 1, 3, len(mu)))
     seen = np.array([np.inf, 0.0])
     kicks = system.gravity / reduced
@@ -139,26 +146,14 @@ def _integrate(
         )
     to_star = to_star_matrix(masses)
     states = [barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept]
-    return Trajectory(step * sample_every * np.arange(kept.shape[1]), *states), seen
+    return Trajectory(step * sample_every * np.arange(float(kept.shape[1])), *states), seen
 
 
 def drift_planets(mu: FloatArray) -> Planets:
     """Return what the drift needs of the planets, filled up to whole vectors."""
     width = -(-len(mu) // LANES) * LANES
-    unused = np.zeros(width)
-    return Planets(
-        number=len(mu),
-        width=width,
-        mu=filled(mu, width),
-        star=unused,
-        own=unused,
-        gm=unused,
-        hill=unused,
-        place=unused,
-        pull=unused,
-        jump=unused,
-        later=unused,
-    )
+    unused = {name: np.zeros(width) for name in Planets._fields}
+    return Planets(**(unused | {"number": len(mu), "width": width, "mu": filled(mu, width)}))  # type: ignore[arg-type]
 
 
 def filled(x: FloatArray, width: int) -> FloatArray:

@@ -21,7 +21,7 @@ from restudy.nbody.elements import elements_from_state, mean_longitude
 from restudy.nbody.learned.compiled_orbits import integrate_learned, integrate_uncoupled
 from restudy.nbody.learned.guard import ExtrapolationWarning
 from restudy.nbody.learned.pair_potential import PairPotential
-from restudy.nbody.splitting import WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
@@ -212,11 +212,9 @@ def compare(case: Case, potential: PairPotential) -> Comparison:
         Errors of the learned run beside those of both others.
     """
     system, plan = case.system, (case.step, case.steps)
-    every, split = case.sample_every, WisdomHolman91Split()
+    every, split = case.sample_every, WISDOM_HOLMAN_91
     exact, exact_seconds = _timed(
-        lambda: integrate_compiled(
-            system, *plan, sample_every=every, split=split, hill_radii=0.0
-        )
+        lambda: integrate_compiled(system, *plan, sample_every=every, split=split, hill_radii=0.0)
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)  # it is in the result
@@ -254,9 +252,7 @@ def _timed(run: Callable[[], R]) -> tuple[R, float]:
     return run(), time.process_time() - start
 
 
-def _conservation(
-    system: System, run: Trajectory, unit: float, seconds: float
-) -> Conservation:
+def _conservation(system: System, run: Trajectory, unit: float, seconds: float) -> Conservation:
     m, x, v = system.masses, run.positions, run.velocities
     i, j = np.triu_indices(len(m), 1)
     kinetic = 0.5 * (v**2).sum(-1) @ m

@@ -78,8 +78,9 @@ def draw_snapshots(
     Notes
     -----
     The inner semi-major axis is log-uniform over the range and a third of its least, the outer one
-    1.1 to 4 times as large (log-uniform), and only snapshots inside the range are kept; masses of planets are log-uniform in 1e-8 to 1e-2, the star's in 0.08 to 2;
-    e is uniform in 0 to 0.3, i in 0 to 90 degrees, and all other angles on the circle.
+    1.1 to 4 times as large (log-uniform), and only snapshots inside the range are kept; masses of
+    planets are log-uniform in 1e-8 to 1e-2, the star's in 0.08 to 2; e is uniform in 0 to 0.3, i in
+    0 to 90 degrees, and all other angles on the circle.
     """
     if systems < 1 or each < 1:
         raise NBodyError(f"{systems} systems with {each} snapshots; expected at least one of each.")
@@ -105,11 +106,11 @@ def _snapshots_of_one(
     for _ in range(_TRIES):
         inner = np.exp(rng.uniform(least, most))
         axes = inner * np.array([1.0, np.exp(rng.uniform(np.log(1.1), np.log(4.0)))])
-        shape = rng.uniform(0.0, 0.3, 2), rng.uniform(0.0, np.pi / 2, 2)
-        angles = rng.uniform(0.0, 2 * np.pi, (2, 2))
+        e, i = rng.uniform(0.0, 0.3, 2), rng.uniform(0.0, np.pi / 2, 2)
+        node, pericentre = rng.uniform(0.0, 2 * np.pi, (2, 2))
         anomalies = rng.uniform(0.0, 2 * np.pi, (16 * each, 2))
         masses = np.r_[_log_uniform(rng, 0.08, 2.0), _log_uniform(rng, 1e-8, 1e-2, 2)]
-        positions, _ = state_from_elements(axes, *shape, *angles, anomalies, 1.0)
+        positions, _ = state_from_elements(axes, e, i, node, pericentre, anomalies, 1.0)
         q = np.pad(positions, ((0, 0), (1, 0), (0, 0)))  # the barycentre in row 0
         inside = _inside(separations, masses, q)
         if inside.sum() >= each:

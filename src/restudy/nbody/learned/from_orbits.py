@@ -21,7 +21,7 @@ from restudy.nbody.hamiltonian import exact_kick, no_kick
 from restudy.nbody.learned.interaction import PairInteraction
 from restudy.nbody.learned.pair_potential import Newton, PairPotential, SeparationRange
 from restudy.nbody.learned.pair_training import WIDE
-from restudy.nbody.splitting import WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.units import GRAVITY
 from restudy.nbody.wisdom_holman import advance
 from restudy.parallel import sweep
@@ -144,7 +144,7 @@ def draw_windows(
         torch.tensor([x[name] for x in found], dtype=torch.float64)
         for name in ("masses", "positions", "velocities", "step")
     )
-    mu = WisdomHolman91Split().mu(masses, GRAVITY)
+    mu = WISDOM_HOLMAN_91.mu(masses, GRAVITY)
     with torch.no_grad():
         seen, _ = advance(masses, q, v, step / _FINER, _FINER * recipe.steps, exact_kick, mu)
     return Windows(masses, q, v, step, recipe.steps, seen)
@@ -158,13 +158,12 @@ def _window(
     while True:
         inner = np.exp(rng.uniform(least - 1.0, most))
         axes = inner * np.array([1.0, rng.uniform(1.2, 2.0)])
-        shape = rng.uniform(0.0, 0.2, 2), rng.uniform(0.0, np.pi / 2, 2)
-        angles = rng.uniform(0.0, 2 * np.pi, (3, 2))
+        e, i = rng.uniform(0.0, 0.2, 2), rng.uniform(0.0, np.pi / 2, 2)
+        node, pericentre, anomaly = rng.uniform(0.0, 2 * np.pi, (3, 2))
         masses = np.r_[1.0, np.exp(rng.uniform(np.log(1e-6), np.log(1e-2), 2))]
-        mu = WisdomHolman91Split().mu(torch.as_tensor(masses), GRAVITY).numpy()
-        positions, velocities = (
-            np.pad(x, ((1, 0), (0, 0))) for x in state_from_elements(axes, *shape, *angles, mu)
-        )
+        mu = WISDOM_HOLMAN_91.mu(torch.as_tensor(masses), GRAVITY).numpy()
+        state = state_from_elements(axes, e, i, node, pericentre, anomaly, mu)
+        positions, velocities = (np.pad(x, ((1, 0), (0, 0))) for x in state)
         m, q = torch.as_tensor(masses), torch.as_tensor(positions)
         r = PairInteraction(Newton()).separations(m, q)
         if bool(((r > 1.2 * separations.least) & (r < separations.most / 1.2)).all()):
@@ -183,7 +182,7 @@ class _Objective:
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
-        self.mu = WisdomHolman91Split().mu(windows.masses, GRAVITY)
+        self.mu = WISDOM_HOLMAN_91.mu(windows.masses, GRAVITY)
         with torch.no_grad():
             moved = self._end(no_kick) - windows.seen
         self.size = torch.linalg.vector_norm(moved[:, 1:], dim=-1)  # (S, 2)
@@ -226,7 +225,7 @@ def train_from_orbits(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(recipe.adam_steps, 1))
     for _ in range(recipe.adam_steps):
         optimiser.zero_grad()
-        torch.log1p(objective(potential)).mean().backward()
+        torch.log1p(objective(potential)).mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(potential.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -256,7 +255,7 @@ def _descend(objective: _Objective, potential: PairPotential, iterations: int) -
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
         loss = scale * objective(potential).mean()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimiser.step(closure)
+    optimiser.step(closure)  # type: ignore[no-untyped-call]

@@ -51,8 +51,8 @@ class Coverage:
         if not self.inside:
             warnings.warn(
                 f"the run has separations of {self.least:.4g} to {self.most:.4g} au; the potential "
-                f"was trained on {self.trained.least:.4g} to {self.trained.most:.4g} au: its orbits "
-                "are not to be trusted, however well energy is conserved.",
+                f"was trained on {self.trained.least:.4g} to {self.trained.most:.4g} au: its "
+                "orbits are not to be trusted, however well energy is conserved.",
                 ExtrapolationWarning,
                 stacklevel=2,
             )

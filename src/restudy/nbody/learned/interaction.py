@@ -13,7 +13,7 @@ import torch
 
 from restudy.nbody.jacobi import jacobi_masses
 from restudy.nbody.learned.pair_potential import Potential
-from restudy.nbody.splitting import Split, WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91, Split
 from restudy.nbody.units import GRAVITY
 
 
@@ -68,7 +68,7 @@ class PairInteraction:
 
     potential: Potential
     gravity: float = GRAVITY
-    split: Split = WisdomHolman91Split()
+    split: Split = WISDOM_HOLMAN_91
 
     def products(self, masses: torch.Tensor) -> torch.Tensor:
         """Return the mass products m_i m_j of the pairs, then -c_i, (..., K) [M_sun^2]."""

@@ -23,11 +23,11 @@ from restudy.nbody.learned.pair_potential import Newton, PairPotential, Separati
 
 _CHUNK = 512  # snapshots whose derivatives are in memory at once
 
-WIDE = SeparationRange(0.004, 200.0)
-"""Separations from the planets of TRAPPIST-1 to the outermost of the paper's systems [au]."""
+WIDE = SeparationRange(5e-4, 200.0)
+"""From encounters of planetesimals to the outermost planets of the paper's systems [au]."""
 
-NARROW = SeparationRange(5.0, 200.0)
-"""Separations of most of the paper's systems only [au]."""
+NARROW = SeparationRange(0.3, 200.0)
+"""Separations of the paper's own systems only [au]."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,7 @@ class _Objective:
 
     def __init__(self, snapshots: Snapshots) -> None:
         interaction = PairInteraction(Newton())
-        self.separations, influences = interaction.influences(
-            snapshots.masses, snapshots.positions
-        )
+        self.separations, influences = interaction.influences(snapshots.masses, snapshots.positions)
         accelerations = snapshots.accelerations[:, 1:]  # without the barycentre
         size = torch.linalg.vector_norm(accelerations, dim=-1)  # (S, 2)
         self.influences = influences[:, :, 1:] / size[:, None, :, None]  # (S, K, 2, 3)
@@ -184,7 +182,7 @@ def _adam(potential: PairPotential, objective: _Objective, steps: int) -> float:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
     for _ in range(steps):
         optimiser.zero_grad()
-        torch.log1p(objective.errors(potential)).mean().backward()
+        torch.log1p(objective.errors(potential)).mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(potential.parameters(), 1.0)
         optimiser.step()
         schedule.step()

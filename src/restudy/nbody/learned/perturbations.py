@@ -19,7 +19,7 @@ import torch
 
 from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
-from restudy.nbody.splitting import Split, WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91, Split
 from restudy.nbody.units import GRAVITY
 
 Profiles = tuple[torch.Tensor, torch.Tensor]
@@ -178,11 +178,12 @@ class NetworkField:
 
     def profiles(self, theta: torch.Tensor, r: torch.Tensor) -> Profiles:
         """Return N_0 and N_2, and their slopes, (..., n, 2)."""
-        weight, bias, last = theta.split([self.width, self.width, 2 * self.width + 2], dim=-1)
-        outer = last[..., : 2 * self.width].unflatten(-1, (self.width, 2))
+        n = self.width
+        weight, bias, last = theta[..., :n], theta[..., n : 2 * n], theta[..., 2 * n :]
+        outer = last[..., : 2 * n].reshape(*theta.shape[:-1], n, 2)
         x = torch.log(r / self.scale) / self.half_width
         hidden = torch.tanh(x[..., None] * weight[..., None, :] + bias[..., None, :])
-        values = hidden @ outer + last[..., None, 2 * self.width :]
+        values = hidden @ outer + last[..., None, 2 * n :]
         slopes = ((1 - hidden**2) * weight[..., None, :]) @ outer
         return self.amplitude * values, self.amplitude / self.half_width * slopes
 
@@ -216,7 +217,7 @@ class FieldKick:
     field: Field
     theta: torch.Tensor
     gravity: float = GRAVITY
-    split: Split = WisdomHolman91Split()
+    split: Split = WISDOM_HOLMAN_91
 
     def __post_init__(self) -> None:
         self._exact = ExactKick(self.gravity, self.split)

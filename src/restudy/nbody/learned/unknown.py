@@ -23,7 +23,7 @@ from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
 from restudy.nbody.learned.compiled_field import follow_field
 from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
 from restudy.nbody.learned.perturbations import Field, FieldKick
-from restudy.nbody.splitting import WisdomHolman91Split
+from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
 from restudy.nbody.wisdom_holman import advance
 
@@ -56,7 +56,7 @@ class Observations:
     @property
     def times(self) -> FloatArray:
         """When, shape (samples,) [yr]."""
-        return self.step * self.every * np.arange(1, len(self.positions) + 1)
+        return self.step * self.every * np.arange(1.0, len(self.positions) + 1)
 
 
 def true_positions(system: System, times: FloatArray, forces: Sequence[Force]) -> FloatArray:
@@ -77,7 +77,7 @@ def true_positions(system: System, times: FloatArray, forces: Sequence[Force]) -
         [au].
     """
     positions = integrate_ias15(system, times, forces).positions
-    return np.asarray(positions[:, 1:] - positions[:, :1])
+    return np.asarray(positions[:, 1:] - positions[:, :1], dtype=np.float64)
 
 
 def observe(
@@ -114,7 +114,7 @@ def observe(
     Observations
         Positions with normal errors.
     """
-    exact = true_positions(system, step * every * np.arange(1, samples + 1), forces)
+    exact = true_positions(system, step * every * np.arange(1.0, samples + 1), forces)
     size = noise * np.linalg.norm(exact, axis=-1, keepdims=True)
     return Observations(step, every, exact + size * rng.standard_normal(exact.shape), noise)
 
@@ -233,11 +233,13 @@ class _Problem:
     def _states(self, parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the first Jacobi positions and velocities, (..., N, 3)."""
         planets = self.guess.bodies - 1
-        changes = parameters[..., self.fields :].unflatten(-1, (2, planets, 3))
+        changes = parameters[..., self.fields :].reshape(*parameters.shape[:-1], 2, planets, 3)
         moved = []
         for part, base in enumerate((self.q, self.v)):
             size = torch.linalg.vector_norm(base[1:], dim=-1, keepdim=True)
-            moved.append(base + torch.nn.functional.pad(size * changes[..., part, :, :], (0, 0, 1, 0)))
+            moved.append(
+                base + torch.nn.functional.pad(size * changes[..., part, :, :], (0, 0, 1, 0))
+            )
         return moved[0], moved[1]
 
     def _kick(self, theta: torch.Tensor) -> ExactKick | FieldKick:
@@ -275,23 +277,22 @@ class _Problem:
         planets = self.guess.bodies - 1
         count = 6 * planets + self.fields
         unit = torch.eye(count, dtype=torch.float64)
-        state = unit[:, : 6 * planets].unflatten(-1, (2, planets, 3))
+        state = unit[:, : 6 * planets].reshape(count, 2, planets, 3)
         rates = torch.nn.functional.pad(state, (0, 0, 1, 0))  # (tangents, 2, N, 3)
-        mu = WisdomHolman91Split().mu(self.masses, self.guess.gravity)
+        mu = WISDOM_HOLMAN_91.mu(self.masses, self.guess.gravity)
         step = torch.tensor(self.observations.step, dtype=torch.float64)
         with forward_ad.dual_level():
             copies = [x.repeat_interleave(count, 0) for x in (q, v)]
             dq, dv = (
-                forward_ad.make_dual(x, rates[:, part].repeat(len(q), 1, 1))
-                for part, x in enumerate(copies)
+                _dual(x, rates[:, part].repeat(len(q), 1, 1)) for part, x in enumerate(copies)
             )
             theta = parameters[: self.fields].expand(len(dq), -1)
             if self.fields:
                 turns = unit[:, 6 * planets :].repeat(len(q), 1)
-                theta = forward_ad.make_dual(theta.clone(), turns)
+                theta = _dual(theta.clone(), turns)
             masses = self.masses.expand(len(dq), -1)
             moved = advance(masses, dq, dv, step, 1, self._kick(theta), mu)
-            tangents = [forward_ad.unpack_dual(x).tangent[:, 1:] for x in moved]
+            tangents = [_tangent(x)[:, 1:] for x in moved]
         flat = torch.stack(tangents, 1).reshape(len(q), count, 6 * planets)
         return flat.mT
 
@@ -354,6 +355,16 @@ class _Problem:
         positions, velocities = (A @ x for x in self._states(parameters))
         g = self.guess
         return System(g.masses, positions.numpy(), velocities.numpy(), g.names, g.gravity)
+
+
+def _dual(x: torch.Tensor, tangent: torch.Tensor) -> torch.Tensor:
+    dual: torch.Tensor = forward_ad.make_dual(x, tangent)  # type: ignore[no-untyped-call]
+    return dual
+
+
+def _tangent(x: torch.Tensor) -> torch.Tensor:
+    tangent: torch.Tensor = forward_ad.unpack_dual(x).tangent  # type: ignore[no-untyped-call]
+    return tangent
 
 
 def predict(
