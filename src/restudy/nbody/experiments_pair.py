@@ -250,8 +250,10 @@ def follow(setup: Setup, networks: Networks, *, seed: int) -> Runs:
         million,
         _growth(runs),
         _shapes(networks.wide, setup.steps),
-        {name: _round(kick, run) for (name, kick), run in zip(
-            _kicks(networks.wide).items(), runs.values(), strict=True)},
+        {
+            name: _round(kick, run)
+            for (name, kick), run in zip(_kicks(networks.wide).items(), runs.values(), strict=True)
+        },
         _reversal(networks.wide),
     )
 
@@ -270,13 +272,13 @@ def _cases(setup: Setup, seed: int) -> dict[str, list[Case]]:
     }
 
 
-def _kicks(potential: PairPotential) -> dict[str, PairPotential | None | str]:
+def _kicks(potential: PairPotential) -> dict[str, PairPotential | str | None]:
     """Give the kicks of the long run: exact, none (the word), and a network."""
     return {"exact": "exact", "zero kick": None, WIDE: potential}
 
 
 def _run(
-    kick: PairPotential | None | str, system: System, step: float, steps: int, every: int
+    kick: PairPotential | str | None, system: System, step: float, steps: int, every: int
 ) -> Trajectory:
     if kick is None:
         return integrate_uncoupled(system, step, steps, sample_every=every)
@@ -326,7 +328,7 @@ def _shapes(potential: PairPotential, steps: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _round(kick: PairPotential | None | str, run: Trajectory) -> Trajectory:
+def _round(kick: PairPotential | str | None, run: Trajectory) -> Trajectory:
     """Follow one round of Saturn from the end of a run."""
     start = catalogue.sun_jupiter_saturn().sorted()
     here = System(start.masses, run.positions[-1], run.velocities[-1], start.names, start.gravity)
@@ -474,7 +476,7 @@ def chart(setup: Setup, networks: Networks) -> pd.DataFrame:
 def _phase_of_pair(mass: float, spacing: float, potential: PairPotential, steps: int) -> float:
     axes = np.array([1.0, spacing])
     system = catalogue.planetary_system(
-        1.0, [mass, mass], axes, [0.02, 0.02], [0.0, 0.02], mean_anomaly=[0.0, 2.0]
+        1.0, [mass, mass], axes, [0.02, 0.02], [0.0, 0.02], true_anomaly=[0.0, 2.0]
     )
     if spacing - 1 < 2 * np.sqrt(3) * np.cbrt(2 * mass / 3) * (1 + spacing) / 2:
         return float("nan")  # not stable in Hill's sense

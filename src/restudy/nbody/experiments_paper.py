@@ -328,9 +328,16 @@ def ladder_curves(found: Ladder) -> pd.DataFrame:
 
 def ladder_table(found: Ladder) -> pd.DataFrame:
     """Give the ladder as a table: at equal error of force, and after all of the training."""
-    rows = {("", rung.name): _rung(rung.force_error, rung.run) for rung in (found.exact, found.zero)}
-    for name, rungs in (("equal error", found.equal), ("whole training", found.trained)):
-        rows |= {(name, rung.name): _rung(rung.force_error, rung.run) for rung in rungs}
+    groups = {
+        "control": (found.exact, found.zero),
+        "equal error": found.equal,
+        "whole training": found.trained,
+    }
+    rows = {
+        (group, rung.name): _rung(rung.force_error, rung.run)
+        for group, rungs in groups.items()
+        for rung in rungs
+    }
     return pd.DataFrame(rows).T
 
 

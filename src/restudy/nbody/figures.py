@@ -42,9 +42,7 @@ def systems(shown: Mapping[str, System]) -> Sequence[Axes]:
     for number, (name, system) in enumerate(shown.items()):
         a = system.semi_major_axes()
         ax.plot(a, system.masses[1:], "o", color=style.SERIES[number], ms=5, alpha=0.8, label=name)
-    ax.set(
-        xscale="log", yscale="log", xlabel="semi-major axis [au]", ylabel="mass [solar masses]"
-    )
+    ax.set(xscale="log", yscale="log", xlabel="semi-major axis [au]", ylabel="mass [solar masses]")
     _decades(ax)
     style.legend_above(ax, 3)
     return [ax]
@@ -177,9 +175,7 @@ def eccentricities(table: pd.DataFrame) -> Sequence[Axes]:
         A panel for each planet.
     """
     planets = [name for name in table.columns if name not in ("kick", "time")]
-    _, panels = plt.subplots(
-        len(planets), 1, figsize=(6.4, 4.4), sharex=True, layout="constrained"
-    )
+    _, panels = plt.subplots(len(planets), 1, figsize=(6.4, 4.4), sharex=True, layout="constrained")
     styles = {"exact": ("-", 2.6), "pair network": ("--", 1.2)}
     for ax, planet in zip(panels, planets, strict=True):
         for name, rows in table.groupby("kick", sort=False):
@@ -207,9 +203,9 @@ def ladder(table: pd.DataFrame) -> Sequence[Axes]:
     sequence of matplotlib.axes.Axes
         A panel for each.
     """
-    wanted = (("energy", "energy error"), ("momentum", "angular momentum"), ("phase", "phase [rad]"))
+    wanted = {"energy": "energy error", "momentum": "angular momentum", "phase": "phase [rad]"}
     _, panels = plt.subplots(3, 1, figsize=(6.4, 7.0), sharex=True, layout="constrained")
-    for ax, (column, label) in zip(panels, wanted, strict=True):
+    for ax, (column, label) in zip(panels, wanted.items(), strict=True):
         for number, (name, rows) in enumerate(table.groupby("model", sort=False)):
             values = rows[column].where(rows[column] > 0)
             ax.plot(rows["time"], values, color=style.SERIES[number], label=str(name))
@@ -317,7 +313,7 @@ def chart(table: pd.DataFrame, x: str, y: str, value: str, labels: Mapping[str, 
     matplotlib.axes.Axes
         The axes drawn on.
     """
-    grid = table.pivot(index=y, columns=x, values=value)
+    grid = table.set_index([y, x])[value].unstack()  # noqa: PD010, as every tile is there once
     _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     logs = np.log10(grid.to_numpy(dtype=float))
     picture = ax.imshow(logs, origin="lower", cmap="viridis_r", aspect="auto")
@@ -325,9 +321,7 @@ def chart(table: pd.DataFrame, x: str, y: str, value: str, labels: Mapping[str, 
     for (row, column), power in np.ndenumerate(logs):
         if np.isfinite(power):
             colour = "white" if power > middle else "black"
-            ax.text(
-                column, row, f"{power:.1f}", ha="center", va="center", color=colour, fontsize=9
-            )
+            ax.text(column, row, f"{power:.1f}", ha="center", va="center", color=colour, fontsize=9)
     ax.set_xticks(range(grid.shape[1]), [f"{v:g}" for v in grid.columns])
     ax.set_yticks(range(grid.shape[0]), [f"{v:g}" for v in grid.index])
     ax.set(xlabel=labels[x], ylabel=labels[y])
@@ -336,15 +330,15 @@ def chart(table: pd.DataFrame, x: str, y: str, value: str, labels: Mapping[str, 
     return ax
 
 
-def learning(table: pd.DataFrame, fit: tuple[float, float]) -> Sequence[Axes]:
+def learning(table: pd.DataFrame, power: float) -> Sequence[Axes]:
     """Draw the error of the pair force over the number of systems of the training.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns ``systems``, ``seed`` and ``error``, relative.
-    fit : pair of float
-        Factor and power of the law that was fitted.
+        Columns ``systems`` and ``error``, relative.
+    power : float
+        Of the law that was fitted.
 
     Returns
     -------
@@ -354,7 +348,7 @@ def learning(table: pd.DataFrame, fit: tuple[float, float]) -> Sequence[Axes]:
     _, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
     ax.plot(table["systems"], table["error"], "D", color=style.OURS, ms=5, label="trainings")
     x = np.array([table["systems"].min(), table["systems"].max()], dtype=float)
-    factor, power = fit
+    factor = np.exp(np.mean(np.log(table["error"]) - power * np.log(table["systems"])))
     ax.plot(x, factor * x**power, color=style.BASELINE, lw=1, label=f"power {power:.1f}")
     ax.set(
         xscale="log", yscale="log", xlabel="systems in the training", ylabel="error of the force"
