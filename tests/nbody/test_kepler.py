@@ -80,6 +80,7 @@ def residual(r, v, mu, dt):
     return np.abs(sum(terms)) / sum(np.abs(t) for t in terms)
 
 
+@pytest.mark.slow
 def test_keplers_equation_holds_on_a_million_conics(rng):
     worst = 0.0
     for _ in range(10):
@@ -109,6 +110,37 @@ def test_keplers_equation_holds_for_any_conic(e, q, fraction, mu, exponent, sign
     moved, velocity = propagate(r, v, mu, dt)
     assert torch.isfinite(moved).all()
     assert torch.isfinite(velocity).all()
+
+
+def slowly(r, v, mu, dt):
+    """Return where a body is by the same equations in long double, with Newton's method."""
+    r, v, mu, dt = (x.numpy().astype(LONG) for x in (r, v, mu, dt))
+    r0, eta = np.sqrt((r * r).sum(-1)), (r * v).sum(-1)
+    beta = 2 * mu / r0 - (v * v).sum(-1)
+    first = [torch.tensor(x.astype(float)) for x in (r0, eta, beta, mu, dt)]
+    s = universal_anomaly(*first).numpy().astype(LONG)
+    for _ in range(4):
+        _, c1, c2, c3 = long_stumpff(beta * s * s)
+        G1, G2, G3 = s * c1, s * s * c2, s**3 * c3
+        s = s - (r0 * G1 + eta * G2 + mu * G3 - dt) / (r0 + eta * G1 + (mu - beta * r0) * G2)
+    _, _, c2, c3 = long_stumpff(beta * s * s)
+    f, g = 1 - mu * s * s * c2 / r0, dt - mu * s**3 * c3
+    return f[:, None] * r + g[:, None] * v
+
+
+def test_propagation_agrees_with_long_double(rng):
+    q, e, f, mu = conics(rng, 50_000)
+    near = e < 3
+    r, v = state(q[near], e[near], 0.9 * f[near], mu[near])
+    mu = torch.tensor(mu[near])
+    fall = r.norm(dim=-1) ** 1.5 / mu**0.5
+    beta = 2 * mu / r.norm(dim=-1) - (v * v).sum(-1)
+    dt = within_a_period(beta, mu, fall * torch.tensor(10 ** rng.uniform(-6, 0.5, len(mu))))
+    moved, velocity = propagate(r, v, mu, dt)
+    error = np.abs(moved.numpy() - slowly(r, v, mu, dt)).max(1).astype(float)
+    # The path is what round-off of the time moves a body along.
+    path = (r.norm(dim=-1) + moved.norm(dim=-1) + dt.abs() * velocity.norm(dim=-1)).numpy()
+    assert (error <= 40 * EPS * path).all()
 
 
 def ellipse(a, e, E, mu):

@@ -178,3 +178,6 @@ def test_a_watch_stops_a_run_and_a_start_that_cannot_be_followed_is_refused():
     ):
         with pytest.raises(NBodyError, match=sentence):
             integrate(*arguments)
+    two = (x.expand(2, *x.shape) for x in (m, r, v))
+    with pytest.raises(NBodyError, match="no common time; watch one at a time"):
+        integrate(*two, torch.ones(2), 10, watch=watch)
