@@ -18,10 +18,10 @@ class Trajectory:
 
     Attributes
     ----------
-    times : numpy.ndarray, shape (samples,)
+    times : numpy.ndarray, shape (samples,), or (samples, B) where systems have steps of their own
         Since the start [yr].
     positions : numpy.ndarray, shape (samples, N, 3) or (samples, B, N, 3)
-        In the frame of the barycentre [au].
+        In the inertial frame of the start [au].
     velocities : numpy.ndarray, of the shape of the positions
         In the same frame [au/yr].
 
@@ -42,7 +42,7 @@ class Trajectory:
                 f"positions and velocities have shapes {shape} and {self.velocities.shape}; "
                 "expected one shape, (samples, N, 3) or (samples, B, N, 3)."
             )
-        if self.times.shape != shape[:1]:
+        if self.times.shape not in (shape[:1], shape[:-2]):
             raise NBodyError(f"times have shape {self.times.shape}; expected {shape[:1]}.")
 
     def __len__(self) -> int:
@@ -59,7 +59,8 @@ class Trajectory:
             raise NBodyError(
                 "this trajectory is of one system; expected a batch, (samples, B, N, 3)."
             )
-        return Trajectory(self.times, self.positions[:, number], self.velocities[:, number])
+        times = self.times if self.times.ndim == 1 else self.times[:, number]
+        return Trajectory(times, self.positions[:, number], self.velocities[:, number])
 
     def part(self, samples: slice) -> Trajectory:
         """Return some of the times."""
