@@ -27,6 +27,7 @@ from restudy.nbody.compiled_setup import (
 )
 from restudy.nbody.compiled_single import Planets, Work, drift, kick
 from restudy.nbody.errors import CloseEncounter, NBodyError
+from restudy.nbody.lanes import inlined, inner
 from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
@@ -183,18 +184,26 @@ def apply(q, v, planets, work, h, flows, parts):  # type: ignore[no-untyped-def]
     """Follow the stages in place; give whether two planets came too close at a kick."""
     close = False
     for i in range(len(flows)):
-        if flows[i] == 0:
-            drift(q, v, planets, parts[i] * h)
-        elif flows[i] == 1:
-            if kick(q, v, planets, work, parts[i] * h):
-                close = True
-        else:
-            acceleration = np.zeros_like(v)
-            kick(q, acceleration, planets, work, 1.0)
-            shifted = q + h * h / 12 * acceleration
-            if kick(shifted, v, planets, work, parts[i] * h):
-                close = True
+        if _stage(q, v, planets, work, h, flows[i], parts[i]):
+            close = True
     return close
+
+
+@inlined
+def _stage(q, v, planets, work, h, flow, part):  # type: ignore[no-untyped-def]
+    if flow == 0:
+        drift(q, v, planets, part * h)
+        return False
+    if flow == 1:
+        return kick(q, v, planets, work, part * h) != 0
+    return _lazy_kick(q, v, planets, work, h, part * h)
+
+
+@inner
+def _lazy_kick(q, v, planets, work, h, time):  # type: ignore[no-untyped-def]
+    acceleration = np.zeros_like(v)
+    kick(q, acceleration, planets, work, 1.0)
+    return kick(q + h * h / 12 * acceleration, v, planets, work, time) != 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -204,20 +213,20 @@ def _follow(q, v, planets, work, h, steps, every, sequence, before, after, out_q
     Give the number of steps before the one with an encounter, or -1 without any.
     """
     flows, parts = sequence
-    joint = parts[-1:] + parts[:1]
+    count, ends = len(flows), parts[-1] + parts[0]
     here_q, here_v = np.empty_like(q), np.empty_like(v)
-    if apply(q, v, planets, work, h, *before):
-        return 0
-    if apply(q, v, planets, work, h, flows[:1], parts[:1]):
+    close = apply(q, v, planets, work, h, before[0], before[1])
+    if close or apply(q, v, planets, work, h, flows[:1], parts[:1]):
         return 0
     for step in range(1, steps + 1):
-        if apply(q, v, planets, work, h, flows[1:-1], parts[1:-1]):
-            return step - 1
+        for i in range(1, count - 1):
+            if _stage(q, v, planets, work, h, flows[i], parts[i]):
+                return step - 1
         if step % every == 0:
             here_q[:], here_v[:] = q, v
             apply(here_q, here_v, planets, work, h, flows[-1:], parts[-1:])
-            apply(here_q, here_v, planets, work, h, *after)
+            apply(here_q, here_v, planets, work, h, after[0], after[1])
             out_q[step // every], out_v[step // every] = here_q, here_v
-        if step < steps and apply(q, v, planets, work, h, flows[:1], joint):
+        if step < steps and _stage(q, v, planets, work, h, flows[0], ends):
             return step
     return -1
