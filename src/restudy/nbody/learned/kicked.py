@@ -215,23 +215,48 @@ def drift(q, v, mu, step):  # type: ignore[no-untyped-def]
     return positions, velocities
 
 
+def interaction_force(
+    q: FloatArray, masses: FloatArray, places: FloatArray, gravity: float
+) -> FloatArray:
+    """Return -dH_int/dq' of the split of Wisdom & Holman (1991).
+
+    Parameters
+    ----------
+    q : numpy.ndarray, shape (N - 1, 3)
+        Jacobi positions [au].
+    masses : numpy.ndarray, shape (N,)
+        Of star and planets [M_sun].
+    places : numpy.ndarray, shape (N, N - 1)
+        Of `JacobiFrame`.
+    gravity : float
+        The constant of gravity.
+
+    Returns
+    -------
+    numpy.ndarray, shape (N - 1, 3)
+        Forces on the Jacobi coordinates [M_sun au/yr2].
+    """
+    on_bodies, outwards = _forces(places @ q, q, masses, gravity)
+    return np.asarray(places.T @ on_bodies + outwards, np.float64)
+
+
 @njit(cache=True, nogil=True)
-def interaction_force(q, masses, places, gravity):  # type: ignore[no-untyped-def]
-    """Return -dH_int/dq' of the split of Wisdom & Holman (1991), (N - 1, 3)."""
+def _forces(r, q, masses, gravity):  # type: ignore[no-untyped-def]
+    """Return forces of all pairs but the first, (N, 3), and what the drift has too much, at q."""
     count = len(masses)
-    r = places @ q
-    on_bodies = np.zeros((count, 3))
+    on_bodies, outwards = np.zeros((count, 3)), np.zeros((count - 1, 3))
     for i in range(count):
-        for j in range(i + 1, count):
-            if i == 0 and j == 1:
-                continue  # in the drift
+        for j in range(max(i + 1, 2), count):
             x, y, z = r[j, 0] - r[i, 0], r[j, 1] - r[i, 1], r[j, 2] - r[i, 2]
-            pull = gravity * masses[i] * masses[j] / (x * x + y * y + z * z) ** 1.5
+            square = x * x + y * y + z * z
+            pull = gravity * masses[i] * masses[j] / (square * np.sqrt(square))
             for k, d in enumerate((x, y, z)):
                 on_bodies[i, k] += pull * d
                 on_bodies[j, k] -= pull * d
-    force = places.T @ on_bodies
     for i in range(1, count - 1):
-        distance = np.sqrt((q[i] ** 2).sum())
-        force[i] += gravity * masses[0] * masses[i + 1] / distance**3 * q[i]
-    return force
+        square = q[i, 0] ** 2 + q[i, 1] ** 2 + q[i, 2] ** 2
+        for k in range(3):
+            outwards[i, k] = (
+                gravity * masses[0] * masses[i + 1] / (square * np.sqrt(square)) * q[i, k]
+            )
+    return on_bodies, outwards

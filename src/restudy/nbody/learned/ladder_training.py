@@ -57,8 +57,17 @@ class LadderSetup:
 
     @classmethod
     def quick(cls) -> LadderSetup:
-        """Return one of some ten seconds: smaller networks, and 4,000 years."""
-        return cls(samples=8_000, held_out=1_000, width=48, steps=1_000, batch=128, run_steps=8_000)
+        """Return one of some ten seconds: small networks, and 4,000 years."""
+        return cls(
+            samples=4_000,
+            held_out=500,
+            width=32,
+            steps=500,
+            batch=64,
+            rate=5e-3,
+            check_every=50,
+            run_steps=8_000,
+        )
 
     @classmethod
     def full(cls) -> LadderSetup:

@@ -158,7 +158,7 @@ def agreement(found: FloatArray, true: FloatArray) -> Agreement:
     a, b = found.ravel(), true.ravel()
     squares, true_squares = float(a @ a), float(b @ b)
     wrong = float((a - b) @ (a - b))
-    both = np.sqrt(squares) * np.sqrt(true_squares)
+    both = float(np.sqrt(squares) * np.sqrt(true_squares))
     return Agreement(
         r2=1 - wrong / true_squares if true_squares else np.nan,
         cosine=float(a @ b) / both if both else np.nan,

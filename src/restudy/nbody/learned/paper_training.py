@@ -62,8 +62,10 @@ class PaperSetup:
 
     @classmethod
     def quick(cls) -> PaperSetup:
-        """Return one of seconds: a tenth of the steps, on shorter orbits."""
-        return cls(years=50.0, test_years=20.0, sample_every=10, steps=100)
+        """Return one of five seconds on one core: few steps, on fewer and shorter orbits."""
+        return cls(
+            systems=20, test_systems=20, years=50.0, test_years=20.0, sample_every=10, steps=40
+        )
 
     @classmethod
     def full(cls) -> PaperSetup:
