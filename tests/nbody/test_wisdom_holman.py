@@ -2,59 +2,50 @@ import numpy as np
 import pytest
 import torch
 
+from restudy.nbody.batch import stacked, tensors
 from restudy.nbody.catalogue import (
     compact_pairs,
     equal_binary,
     sun_jupiter_saturn,
     trappist_1,
 )
+from restudy.nbody.diagnostics import angular_momentum_error, energy_error
 from restudy.nbody.errors import CloseEncounter, NBodyError, StepWarning
-from restudy.nbody.hamiltonian import ExactKick, angular_momentum, energy, no_kick
+from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.jacobi import from_jacobi, jacobi_masses, to_jacobi
 from restudy.nbody.splitting import REBOUND, WISDOM_HOLMAN_91
 from restudy.nbody.wisdom_holman import advance, integrate
 
-
-def tensors(system):
-    return tuple(torch.tensor(x) for x in (system.masses, system.positions, system.velocities))
-
-
-def energy_error(system, trajectory):
-    E = energy(
-        torch.tensor(system.masses),
-        torch.tensor(trajectory.positions),
-        torch.tensor(trajectory.velocities),
-        system.gravity,
-    ).numpy()
-    return (E - E[0]) / E[0]
+# The first forty errors of the energy that the notebook of Sun, Jupiter and Saturn prints, in 1e-8.
+PRINTED = """
+594078 594120 593985 593870 593796 593751 593724 593706 593693 593687 593693 593724 593787 593874
+593970 594064 594118 593879 592895 593021 593970 594134 594051 593946 593847 593767 593717 593698
+593701 593715 593734 593760 593801 593871 593988 594158 594221 593260 592452 593870
+"""
 
 
 @pytest.mark.filterwarnings("ignore::restudy.nbody.errors.StepWarning")
 def test_published_energy_errors_of_sun_jupiter_and_saturn():
-    # Peak to peak over 2,000 steps of 1 yr, from the notebooks: the classical integrator 1.996e-5,
-    # and the network, which kicks as if there were no interaction, 2.862e-4.
     s = sun_jupiter_saturn()
-    classical = energy_error(s, integrate(*tensors(s), 1.0, 2000))
-    assert np.ptp(classical) == pytest.approx(1.996e-5, rel=0.02)
-    control = energy_error(s, integrate(*tensors(s), 1.0, 2000, kick=no_kick))
-    assert np.ptp(control) == pytest.approx(2.862e-4, rel=0.02)
+    m, r, v = (x.expand(2, *x.shape) for x in tensors(s))
+    exact, interacting = ExactKick(), torch.tensor([1.0, 0.0]).double()[:, None, None]
+    both = integrate(m, r, v, 1.0, 2000, kick=lambda m, q: interacting * exact(m, q))
+    classical, control = energy_error(m, both).T
+    # The notebook's reference is an energy in another frame, so that its errors have an offset, and
+    # are relative to another number: two constants, and then all printed digits.
+    printed = 1e-8 * np.array(PRINTED.split(), dtype=float)
+    other = np.c_[np.ones(40), classical[1:41]]
+    (offset, scale), *_ = np.linalg.lstsq(other, printed)
+    np.testing.assert_allclose(other @ [offset, scale], printed, rtol=0, atol=1.2e-8)
+    assert scale == pytest.approx(1 - offset, abs=1e-3)
+    # Peak to peak over 2,000 steps: the classical integrator, and the network, whose kick is none.
+    assert scale * np.ptp(classical) == pytest.approx(1.996e-5, rel=1e-3)
+    assert scale * np.ptp(control) == pytest.approx(2.862e-4, rel=0.02)
 
 
-@pytest.mark.parametrize("split", [WISDOM_HOLMAN_91, REBOUND])
-def test_error_falls_with_the_square_of_the_step(split):
-    s = sun_jupiter_saturn()
-    m, r, v = tensors(s)
-    fine = integrate(m, r, v, 0.0025, 8000, split=split, sample_every=8000).positions[-1]
-    errors = []
-    for steps in (40, 80, 160):
-        coarse = integrate(m, r, v, 20 / steps, steps, split=split, sample_every=steps)
-        errors.append(np.abs(coarse.positions[-1] - fine).max())
-    orders = np.log2(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(orders, 2.0, atol=0.1)
-
-
-def test_both_splits_converge_to_the_motion_of_newtons_equations():
-    # Truth: DOP853 at 1e-13 on the second-order equations, written out here.
+@pytest.fixture(scope="module")
+def truth():
+    """Return where Sun, Jupiter and Saturn are after 20 yr, by DOP853 on Newton's equations."""
     from scipy.integrate import solve_ivp
 
     s = sun_jupiter_saturn()
@@ -67,14 +58,21 @@ def test_both_splits_converge_to_the_motion_of_newtons_equations():
         return np.r_[y[9:], a.ravel()]
 
     start = np.r_[s.positions.ravel(), s.velocities.ravel()]
-    truth = solve_ivp(newton, (0, 20), start, "DOP853", rtol=1e-13, atol=1e-14).y[:9, -1]
-    for split in (WISDOM_HOLMAN_91, REBOUND):
-        found = [
-            integrate(*tensors(s), 20 / n, n, split=split, sample_every=n).positions[-1]
-            for n in (400, 800)
-        ]
-        extrapolated = found[1] + (found[1] - found[0]) / 3  # Richardson, order 2
-        np.testing.assert_allclose(extrapolated, truth.reshape(3, 3), atol=2e-9)
+    return solve_ivp(newton, (0, 20), start, "DOP853", rtol=1e-13, atol=1e-14).y[:9, -1]
+
+
+@pytest.mark.parametrize("split", [WISDOM_HOLMAN_91, REBOUND])
+def test_error_against_newtons_equations_falls_with_the_square_of_the_step(split, truth):
+    s = sun_jupiter_saturn()
+    ends = [
+        integrate(*tensors(s), 20 / n, n, split=split, sample_every=n).positions[-1]
+        for n in (40, 80, 160)
+    ]
+    errors = [np.abs(end - truth.reshape(3, 3)).max() for end in ends]
+    np.testing.assert_allclose(np.log2(errors[0] / errors[1]), 2.0, atol=0.1)
+    np.testing.assert_allclose(np.log2(errors[1] / errors[2]), 2.0, atol=0.05)
+    extrapolated = ends[2] + (ends[2] - ends[1]) / 3  # Richardson, order 2
+    assert np.abs(extrapolated - truth.reshape(3, 3)).max() < 0.01 * errors[2]
 
 
 def test_two_bodies_are_exact_for_any_step():
@@ -83,30 +81,31 @@ def test_two_bodies_are_exact_for_any_step():
     with pytest.warns(StepWarning, match="longer than 1/20 of the shortest period, 4.443 yr"):
         t = integrate(*tensors(s), period * (10 + 1 / 3), 3, gravity=1.0)
     np.testing.assert_allclose(t.positions[-1], s.positions, atol=1e-13)
-    assert np.abs(energy_error(s, t)).max() < 1e-13
-    fine = integrate(*tensors(s), 0.1, 10_000, gravity=1.0, sample_every=100)
-    assert np.abs(energy_error(s, fine)).max() < 1e-13  # the paper's network: 3.2e-7
+    assert np.abs(energy_error(s.masses, t, s.gravity)).max() < 1e-13
+    fine = integrate(*tensors(s), 0.1, 1000, gravity=1.0, sample_every=100)
+    assert (
+        np.abs(energy_error(s.masses, fine, s.gravity)).max() < 1e-13
+    )  # the paper's network: 3.2e-7 after 10,000 steps
 
 
 def test_forward_and_back_is_where_it_began():
     s = sun_jupiter_saturn()
     m, r, v = tensors(s)
-    out = integrate(m, r, v, 0.1, 1000, sample_every=1000)
+    out = integrate(m, r, v, 0.1, 300, sample_every=300)
     r1, v1 = torch.tensor(out.positions[-1]), torch.tensor(out.velocities[-1])
-    back = integrate(m, r1, v1, -0.1, 1000, sample_every=1000)
+    back = integrate(m, r1, v1, -0.1, 300, sample_every=300)
     np.testing.assert_allclose(back.positions[-1], s.positions, atol=1e-11)
-    assert back.times[-1] == pytest.approx(-100.0)
+    assert back.times[-1] == pytest.approx(-30.0)
 
 
 def test_momentum_and_angular_momentum_are_kept_to_round_off():
     s = trappist_1()
     m, r, v = tensors(s)
-    t = integrate(m, r, v, 2e-4, 1000, sample_every=100)
+    t = integrate(m, r, v, 2e-4, 500, sample_every=100)
     p = (s.masses[:, None] * t.velocities).sum(1)
     assert np.abs(p).max() < 1e-16 * np.abs(s.masses[:, None] * s.velocities).sum() * 10
-    L = angular_momentum(m, torch.tensor(t.positions), torch.tensor(t.velocities)).numpy()
-    assert np.abs(L - L[0]).max() < 1e-13 * np.linalg.norm(L[0])
-    assert np.abs(energy_error(s, t)).max() < 2e-6
+    assert angular_momentum_error(m, t).max() < 1e-13
+    assert np.abs(energy_error(s.masses, t, s.gravity)).max() < 2e-6
 
 
 def test_the_map_is_symplectic():
@@ -131,7 +130,7 @@ def test_the_map_is_symplectic():
 
 def test_a_batch_is_its_systems_one_by_one(rng):
     systems = compact_pairs(rng, 4)
-    m, r, v = (torch.stack(x) for x in zip(*map(tensors, systems), strict=True))
+    m, r, v = stacked(systems)
     steps = torch.tensor([s.periods()[0] / 40 for s in systems])
     batch = integrate(m, r, v, steps, 60, sample_every=20)
     for i, s in enumerate(systems):
@@ -179,3 +178,6 @@ def test_a_watch_stops_a_run_and_a_start_that_cannot_be_followed_is_refused():
     ):
         with pytest.raises(NBodyError, match=sentence):
             integrate(*arguments)
+    two = (x.expand(2, *x.shape) for x in (m, r, v))
+    with pytest.raises(NBodyError, match="no common time; watch one at a time"):
+        integrate(*two, torch.ones(2), 10, watch=watch)

@@ -10,6 +10,7 @@ from restudy.nbody.errors import NBodyError
 from restudy.nbody.stumpff import stumpff
 
 _EPS = 2.0**-52
+_CUBIC = 1e-7  # a last change, after which that of a cubic method is below round-off
 _FAST_ITERATIONS = 7
 _SAFE_ITERATIONS = 300
 
@@ -222,7 +223,7 @@ def _laguerre(
     for _ in range(_FAST_ITERATIONS):
         change = _correction(*_kepler(r0, eta, beta, zeta, dt, s))
         s = s + change
-        settled = change.abs() <= 4 * _EPS * s.abs()
+        settled = change.abs() <= _CUBIC * s.abs()
         if bool(settled.all()):
             break
     return s, settled

@@ -50,16 +50,17 @@ def stumpff(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _series(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    c2 = torch.full_like(x, _C2[-1])
-    c3 = torch.full_like(x, _C3[-1])
-    for two, three in zip(_C2[-2::-1], _C3[-2::-1], strict=True):
-        c2 = c2 * x + two
-        c3 = c3 * x + three
-    return c2, c3
+    terms = _COEFFICIENTS.to(x).reshape(_TERMS, 2, *[1] * x.ndim)
+    both = terms[-1].expand(2, *x.shape)
+    for term in terms[:-1].flip(0):  # Horner, for both at once
+        both = torch.addcmul(term, both, x)
+    return both[0], both[1]
 
 
-_C2 = [(-1) ** j / math.factorial(2 * j + 2) for j in range(_TERMS)]
-_C3 = [(-1) ** j / math.factorial(2 * j + 3) for j in range(_TERMS)]
+_COEFFICIENTS = torch.tensor(
+    [[(-1) ** j / math.factorial(2 * j + k) for k in (2, 3)] for j in range(_TERMS)],
+    dtype=torch.float64,
+)
 
 
 def _closed(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

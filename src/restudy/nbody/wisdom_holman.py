@@ -92,6 +92,10 @@ def integrate(
     check_start(masses, positions, velocities, step, steps, sample_every)
     masses = masses.expand(positions.shape[:-1])
     h = torch.as_tensor(step, dtype=positions.dtype, device=positions.device)
+    if watch and h.ndim:
+        raise NBodyError(
+            "systems with steps of their own have no common time; watch one at a time."
+        )
     kick = kick or ExactKick(gravity, split)
     with torch.no_grad():
         q, qdot = to_jacobi(masses, positions), to_jacobi(masses, velocities)
@@ -103,7 +107,7 @@ def integrate(
             q, qdot = advance(masses, q, qdot, h, stretch, kick, split.mu(masses, gravity))
             r = from_jacobi(masses, q)
             if watch:
-                watch(done * float(h.flatten()[0]), r)
+                watch(done * float(h), r)
             if done % sample_every == 0:
                 _check_state(q, done, h)
                 kept.append((r, from_jacobi(masses, qdot)))
