@@ -66,7 +66,7 @@ def test_training_learns_the_force_and_not_only_the_samples() -> None:
 def test_the_exact_potential_has_no_error() -> None:
     errors = force_errors(Newton(), draw_snapshots(RANGE, 50, 2, seed=1))
     assert isinstance(errors, ForceErrors)
-    assert errors.worst < 1e-8
+    assert errors.worst < 1e-7  # the star's pull is up to 1e8 times what is left of it
 
 
 def test_snapshots_are_the_same_on_any_executor() -> None:
