@@ -1,0 +1,1 @@
+"""Interactions that are learned: from forces, and from orbits alone."""

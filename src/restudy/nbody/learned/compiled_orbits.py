@@ -1,0 +1,201 @@
+"""Wisdom and Holman's integrator with a kick by a pair potential, compiled, for one system.
+
+Kick, drift, kick in Jacobi coordinates, with the drift of `restudy.nbody.compiled_single`. The kick
+that ends a step is the one that begins the next: a potential is asked once a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from restudy.nbody.compiled_setup import (
+    barycentric,
+    check_order,
+    check_steps,
+    kepler_mu,
+    started,
+    to_jacobi,
+    to_star_matrix,
+)
+from restudy.nbody.compiled_single import LANES, Planets, drift
+from restudy.nbody.errors import NBodyError
+from restudy.nbody.jacobi import jacobi_masses
+from restudy.nbody.learned.compiled_pair import NOTHING, PackedPair, pack, pair_kick
+from restudy.nbody.learned.guard import Coverage
+from restudy.nbody.learned.pair_potential import PairPotential
+from restudy.nbody.splitting import WISDOM_HOLMAN_91, Split
+from restudy.nbody.system import System
+from restudy.nbody.trajectory import Trajectory
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairRun:
+    """A run with a learned potential.
+
+    Attributes
+    ----------
+    trajectory : Trajectory
+        In the frame of the barycentre.
+    coverage : Coverage
+        The separations of the run beside those of the training.
+    """
+
+    trajectory: Trajectory
+    coverage: Coverage
+
+
+def integrate_learned(
+    system: System,
+    potential: PairPotential,
+    step: float,
+    steps: int,
+    *,
+    sample_every: int = 1,
+    split: Split = WISDOM_HOLMAN_91,
+    cells: int = 4096,
+) -> PairRun:
+    """Follow a system with a learned potential.
+
+    Parameters
+    ----------
+    system : System
+        Sorted by semi-major axis.
+    potential : PairPotential
+        The potential.
+    step : float
+        May be negative [yr].
+    steps : int
+        How many.
+    sample_every : int
+        Steps from one sample to the next; it divides ``steps``.
+    split : Split
+        Of the Kepler orbits; Wisdom and Holman's of 1991, which is the paper's, if not given.
+    cells : int
+        Of the table that the network is read from; 0 asks the network itself each time.
+
+    Returns
+    -------
+    PairRun
+        The orbits, and whether they stayed where the potential was trained.
+
+    Raises
+    ------
+    NBodyError
+        If the numbers of steps do not fit, or the orbits leave the finite numbers.
+
+    Warns
+    -----
+    ExtrapolationWarning
+        If there were separations outside the range of training.
+    """
+    packed = pack(potential, cells=cells)
+    trajectory, seen = _integrate(system, packed, step, steps, sample_every, split)
+    coverage = Coverage(potential.separations, *(float(x) for x in np.sqrt(seen)))
+    coverage.warn()
+    return PairRun(trajectory, coverage)
+
+
+def integrate_uncoupled(
+    system: System,
+    step: float,
+    steps: int,
+    *,
+    sample_every: int = 1,
+    split: Split = WISDOM_HOLMAN_91,
+) -> Trajectory:
+    """Follow the Kepler orbits without any kick, the control; see `integrate_learned`."""
+    return _integrate(system, NOTHING, step, steps, sample_every, split)[0]
+
+
+def _integrate(
+    system: System,
+    packed: PackedPair,
+    step: float,
+    steps: int,
+    sample_every: int,
+    split: Split,
+) -> tuple[Trajectory, FloatArray]:
+    """Return the orbits, and the least and the most squared separation [au^2]."""
+    check_steps(step, steps, sample_every, 0.0)
+    check_order([system], started([system], np.array([step])).axes)
+    masses, start = np.array(system.masses), system.barycentric()
+    reduced = jacobi_masses(torch.as_tensor(masses))[1:].numpy()
+    mu = kepler_mu(split, masses, system.gravity)
+    planets = drift_planets(mu)
+    q, v = (
+        filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities)
+    )
+    kept = np.empty((2, steps // sample_every + 1, 3, len(mu)))
+    seen = np.array([np.inf, 0.0])
+    kicks = system.gravity / reduced
+    _follow(
+        packed, planets, masses, reduced * mu / system.gravity, kicks, q, v, step, sample_every,
+        kept, seen,
+    )  # fmt: skip
+    if not np.isfinite(kept).all():
+        raise NBodyError(
+            f"the orbits are no numbers after {steps} steps of {step:g} yr; expected a step well "
+            f"below the shortest period, {system.periods().min():.4g} yr."
+        )
+    to_star = to_star_matrix(masses)
+    states = [barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept]
+    return Trajectory(step * sample_every * np.arange(float(kept.shape[1])), *states), seen
+
+
+def drift_planets(mu: FloatArray) -> Planets:
+    """Return what the drift needs of the planets, filled up to whole vectors."""
+    width = -(-len(mu) // LANES) * LANES
+    unused = {name: np.zeros(width) for name in Planets._fields}
+    return Planets(**(unused | {"number": len(mu), "width": width, "mu": filled(mu, width)}))  # type: ignore[arg-type]
+
+
+def filled(x: FloatArray, width: int) -> FloatArray:
+    """Repeat the last entry of the last axis up to a width."""
+    more = np.repeat(x[..., -1:], width - x.shape[-1], axis=-1)
+    return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _follow(
+    pair: PackedPair,
+    planets: Planets,
+    masses: FloatArray,
+    kepler: FloatArray,
+    kicks: FloatArray,
+    q: FloatArray,
+    v: FloatArray,
+    step: float,
+    sample_every: int,
+    kept: FloatArray,
+    seen: FloatArray,
+) -> None:
+    """Follow Jacobi positions and velocities, (3, width), and keep them every so many steps."""
+    number = planets.number
+    places, gradient = np.zeros((3, number)), np.zeros((3, number))
+    flat_q, flat_v = q.reshape(-1), v.reshape(-1)
+    kept[0, 0], kept[1, 0] = q[:, :number], v[:, :number]
+    pair_kick(pair, masses, kepler, q, places, gradient, seen)
+    for sample in range(1, kept.shape[1]):
+        _kick(v, gradient, kicks, 0.5 * step)
+        for done in range(1, sample_every + 1):
+            drift(flat_q, flat_v, planets, step)
+            pair_kick(pair, masses, kepler, q, places, gradient, seen)
+            _kick(v, gradient, kicks, step if done < sample_every else 0.5 * step)
+        kept[0, sample], kept[1, sample] = q[:, :number], v[:, :number]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _kick(v: FloatArray, gradient: FloatArray, kicks: FloatArray, time: float) -> None:
+    """Kick the planets; those that fill up vectors follow the last one, to stay on ellipses."""
+    last = kicks.size - 1
+    for k in range(3):
+        for i in range(v.shape[1]):
+            j = min(i, last)
+            v[k, i] -= time * kicks[j] * gradient[k, j]

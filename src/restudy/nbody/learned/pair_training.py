@@ -1,0 +1,320 @@
+"""Training of a pair potential from the accelerations of systems of three bodies.
+
+Every acceleration counts relative to its own size, so that ten orders of magnitude count alike.
+Adam finds the valley, and Levenberg and Marquardt's method goes down in it: with a thousand weights
+it reaches in half a minute what L-BFGS does not in five.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from restudy.nbody.errors import NBodyError
+from restudy.nbody.learned.force_samples import Snapshots, draw_snapshots
+from restudy.nbody.learned.interaction import PairInteraction
+from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
+from restudy.nbody.learned.pair_potential import Newton, PairPotential, SeparationRange
+
+_CHUNK = 512  # snapshots whose derivatives are in memory at once
+
+WIDE = SeparationRange(5e-4, 200.0)
+"""From encounters of planetesimals to the outermost planets of the paper's systems [au]."""
+
+NARROW = SeparationRange(0.3, 200.0)
+"""Separations of the paper's own systems only [au]."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a trained pair potential depends on, but the seed.
+
+    Attributes
+    ----------
+    separations : SeparationRange
+        Of the snapshots [au].
+    systems, each : int
+        Systems, and snapshots of each.
+    width : int
+        Units in each hidden layer.
+    adam_steps : int
+        With the learning rate 5e-3, which falls to zero as a cosine.
+    iterations : int
+        Of Levenberg and Marquardt's method.
+    """
+
+    separations: SeparationRange = WIDE
+    systems: int = 400
+    each: int = 5
+    width: int = 32
+    adam_steps: int = 300
+    iterations: int = 400
+
+    @classmethod
+    def quick(cls) -> Recipe:
+        """Return what trains in some seconds."""
+        return cls(systems=100, each=4, adam_steps=200, iterations=40)
+
+    @classmethod
+    def full(cls) -> Recipe:
+        """Return what trains in minutes, as the shipped weights did."""
+        return cls()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained potential and how it became so.
+
+    Attributes
+    ----------
+    potential : PairPotential
+        In float64, on the CPU.
+    recipe : Recipe
+        How.
+    seed : int
+        Of systems and weights.
+    history : tuple of float
+        Mean squared relative error, after Adam and after each iteration.
+    seconds : float
+        Process time of the steps [s].
+    """
+
+    potential: PairPotential
+    recipe: Recipe
+    seed: int
+    history: tuple[float, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ForceErrors:
+    """Errors of accelerations on snapshots, relative to each body's own acceleration.
+
+    Attributes
+    ----------
+    rms, median, worst : float
+        Over all bodies of all snapshots.
+    """
+
+    rms: float
+    median: float
+    worst: float
+
+
+def train_from_forces(
+    recipe: Recipe, *, seed: int, executor: concurrent.futures.Executor | None = None
+) -> Trained:
+    """Train a pair potential on accelerations.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        On what, and how long.
+    seed : int
+        Of the systems and of the first weights.
+    executor : concurrent.futures.Executor, optional
+        For drawing the systems; the potential does not depend on it.
+
+    Returns
+    -------
+    Trained
+        The potential and its record.
+
+    Raises
+    ------
+    NBodyError
+        If the loss is no number.
+    """
+    snapshots = draw_snapshots(
+        recipe.separations, recipe.systems, recipe.each, seed=seed, executor=executor
+    )
+    return train_on(snapshots, recipe, seed=seed)
+
+
+def train_on(snapshots: Snapshots, recipe: Recipe, *, seed: int) -> Trained:
+    """Train a pair potential on snapshots that are at hand; see `train_from_forces`."""
+    rng = torch.Generator().manual_seed(seed)
+    potential = PairPotential(recipe.separations, recipe.width, rng=rng)
+    objective = _Objective(snapshots)
+    start = time.process_time()
+    history = [_adam(potential, objective, recipe.adam_steps)]
+    history += _descend(potential, objective, recipe.iterations)
+    seconds = time.process_time() - start
+    if not np.isfinite(history[-1]):
+        raise NBodyError(f"training ended with a loss of {history[-1]}; draw other weights.")
+    return Trained(potential, recipe, seed, tuple(history), seconds)
+
+
+class _Objective:
+    """Relative errors of accelerations, which are linear in the ratios to Newton's force."""
+
+    def __init__(self, snapshots: Snapshots) -> None:
+        interaction = PairInteraction(Newton())
+        self.separations, influences = interaction.influences(snapshots.masses, snapshots.positions)
+        accelerations = snapshots.accelerations[:, 1:]  # without the barycentre
+        size = torch.linalg.vector_norm(accelerations, dim=-1)  # (S, 2)
+        self.influences = influences[:, :, 1:] / size[:, None, :, None]  # (S, K, 2, 3)
+        self.targets = accelerations / size[..., None]
+        # The same squares in K rows instead of six, but for a part that no ratio changes.
+        rows = self.influences.permute(0, 2, 3, 1).reshape(len(size), 6, -1)
+        Q, self.triangle = torch.linalg.qr(rows)
+        self.right = (Q.mT @ self.targets.reshape(len(size), 6, 1))[..., 0]  # (S, K)
+
+    def errors(self, potential: PairPotential) -> torch.Tensor:
+        """Return e^2 of each body of each snapshot, (S, 2)."""
+        ratios = potential.ratio(self.separations)
+        found = torch.einsum("sk,skbx->sbx", ratios, self.influences)
+        return ((found - self.targets) ** 2).sum(-1)
+
+    def residuals(self, ratios: torch.Tensor, part: slice = slice(None)) -> torch.Tensor:
+        """Return rows whose squares add up to those of the errors, (S, K)."""
+        return (self.triangle[part] @ ratios[..., None])[..., 0] - self.right[part]
+
+
+def _adam(potential: PairPotential, objective: _Objective, steps: int) -> float:
+    """Take steps on the mean of log(1 + e^2), which no outlier rules."""
+    optimiser = torch.optim.Adam(potential.parameters(), lr=5e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
+    for _ in range(steps):
+        optimiser.zero_grad()
+        torch.log1p(objective.errors(potential)).mean().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(potential.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        return float(objective.errors(potential).mean())
+
+
+def _descend(potential: PairPotential, objective: _Objective, iterations: int) -> list[float]:
+    """Go down by Levenberg and Marquardt's method; return the mean squared error of each step."""
+    rows = objective.separations.shape
+    gradients = torch.func.vmap(
+        torch.func.grad(lambda weights, r: _ratio(potential, weights, r)), in_dims=(None, 0)
+    )
+
+    def cost(weights: torch.Tensor) -> float:
+        with torch.no_grad():
+            ratios = _ratio(potential, weights, objective.separations)
+            return float((objective.residuals(ratios) ** 2).sum())
+
+    def equations(weights: torch.Tensor) -> NormalEquations:
+        matrix = torch.zeros(len(weights), len(weights), dtype=torch.float64)
+        gradient = torch.zeros(len(weights), dtype=torch.float64)
+        for start in range(0, rows[0], _CHUNK):
+            part = slice(start, start + _CHUNK)
+            r = objective.separations[part]
+            with torch.no_grad():
+                e = objective.residuals(_ratio(potential, weights, r), part).flatten()
+            J = gradients(weights, r.flatten()).reshape(*r.shape, -1)  # (s, K, P)
+            J = (objective.triangle[part] @ J).flatten(0, 1)
+            matrix += J.T @ J
+            gradient += J.T @ e
+        return NormalEquations(matrix, gradient)
+
+    start = torch.nn.utils.parameters_to_vector(potential.parameters()).detach()
+    fit = levenberg_marquardt(start, cost, equations, iterations=iterations)
+    torch.nn.utils.vector_to_parameters(fit.parameters, potential.parameters())
+    return [c / (2 * rows[0]) for c in fit.costs]
+
+
+def _ratio(potential: PairPotential, weights: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
+    """Return the ratios for weights in one vector, in the order of the module's parameters."""
+    parts, start = {}, 0
+    for name, parameter in potential.named_parameters():
+        stop = start + parameter.numel()
+        parts[f"potential.{name}"] = weights[start:stop].reshape(parameter.shape)
+        start = stop
+    return torch.func.functional_call(_Ratio(potential), parts, (r,))
+
+
+class _Ratio(torch.nn.Module):
+    """A module whose call is the ratio, as `torch.func.functional_call` wants it."""
+
+    def __init__(self, potential: PairPotential) -> None:
+        super().__init__()
+        self.potential = potential
+
+    def forward(self, separation: torch.Tensor) -> torch.Tensor:
+        return self.potential.ratio(separation)
+
+
+def force_errors(potential: PairPotential, snapshots: Snapshots) -> ForceErrors:
+    """Return how well a potential gives the accelerations of snapshots.
+
+    Parameters
+    ----------
+    potential : PairPotential
+        Trained or not.
+    snapshots : Snapshots
+        Held out, to mean something.
+
+    Returns
+    -------
+    ForceErrors
+        Relative to the size of each body's own acceleration.
+    """
+    with torch.no_grad():
+        e = _Objective(snapshots).errors(potential).sqrt()
+    return ForceErrors(float((e**2).mean().sqrt()), float(e.median()), float(e.max()))
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Errors on held-out systems against the number of systems in training.
+
+    Attributes
+    ----------
+    systems : tuple of int
+        In training.
+    errors : tuple of tuple of float
+        Median relative error of the accelerations, for each number, one of each seed.
+    slope : float
+        Of the line through the logarithms: the error falls as ``systems ** slope``.
+    """
+
+    systems: tuple[int, ...]
+    errors: tuple[tuple[float, ...], ...]
+    slope: float
+
+
+def learning_curve(
+    recipe: Recipe,
+    counts: Sequence[int],
+    *,
+    seeds: Sequence[int],
+    executor: concurrent.futures.Executor | None = None,
+) -> LearningCurve:
+    """Train on more and more systems with the same number of steps.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        All but the number of systems.
+    counts : sequence of int
+        Numbers of systems, two at least.
+    seeds : sequence of int
+        Each trains once on each number.
+    executor : concurrent.futures.Executor, optional
+        For drawing the systems.
+
+    Returns
+    -------
+    LearningCurve
+        With its fit.
+    """
+    held_out = draw_snapshots(recipe.separations, 200, 4, seed=20_211_115, executor=executor)
+    errors = []
+    for count in counts:
+        of_count = replace(recipe, systems=count)
+        potentials = [
+            train_from_forces(of_count, seed=seed, executor=executor).potential for seed in seeds
+        ]
+        errors.append(tuple(force_errors(p, held_out).median for p in potentials))
+    means = np.log(errors).mean(1)
+    slope = float(np.polyfit(np.log(counts), means, 1)[0])
+    return LearningCurve(tuple(counts), tuple(errors), slope)

@@ -1,0 +1,119 @@
+"""Training on a range of two decades, in seconds; and the solver of least squares by itself."""
+
+import concurrent.futures
+
+import pytest
+import torch
+
+from restudy.nbody.errors import NBodyError
+from restudy.nbody.learned.force_samples import draw_snapshots
+from restudy.nbody.learned.from_orbits import OrbitRecipe, draw_windows, train_from_orbits
+from restudy.nbody.learned.interaction import PairInteraction
+from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
+from restudy.nbody.learned.pair_potential import Newton, PairPotential, SeparationRange
+from restudy.nbody.learned.pair_training import (
+    ForceErrors,
+    Recipe,
+    force_errors,
+    learning_curve,
+    train_from_forces,
+)
+
+RANGE = SeparationRange(0.1, 10.0)
+SMALL = Recipe(RANGE, systems=30, each=4, width=8, adam_steps=100, iterations=25)
+
+
+def test_least_squares_of_rosenbrocks_valley() -> None:
+    def residuals(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
+
+    def equations(x: torch.Tensor) -> NormalEquations:
+        J = torch.func.jacrev(residuals)(x)
+        return NormalEquations(J.T @ J, J.T @ residuals(x))
+
+    fit = levenberg_marquardt(
+        torch.tensor([-1.2, 1.0]).double(),
+        lambda x: float((residuals(x) ** 2).sum()),
+        equations,
+        iterations=50,
+    )
+    assert torch.allclose(fit.parameters, torch.ones(2).double(), atol=1e-8)
+    assert list(fit.costs) == sorted(fit.costs, reverse=True)
+
+
+def test_a_start_without_a_cost_is_refused() -> None:
+    with pytest.raises(NBodyError, match="the sum of squares at the start is nan"):
+        levenberg_marquardt(
+            torch.zeros(1),
+            lambda x: float("nan"),
+            lambda x: NormalEquations(torch.eye(1), x),
+            iterations=1,
+        )
+
+
+def test_training_learns_the_force_and_not_only_the_samples() -> None:
+    trained = train_from_forces(SMALL, seed=0)
+    held_out = draw_snapshots(RANGE, 50, 2, seed=1)
+    untrained = PairPotential(RANGE, 8, rng=torch.Generator().manual_seed(0))
+    errors = force_errors(trained.potential, held_out)
+    assert errors.median < 1e-2
+    assert errors.median < 1e-2 * force_errors(untrained, held_out).median
+    r = torch.logspace(-0.7, 0.7, 100, dtype=torch.float64)
+    with torch.no_grad():
+        assert float((trained.potential.ratio(r) - 1).abs().max()) < 3e-2
+    assert trained.history[-1] < 1e-2 * trained.history[0]
+
+
+def test_the_exact_potential_has_no_error() -> None:
+    errors = force_errors(Newton(), draw_snapshots(RANGE, 50, 2, seed=1))
+    assert isinstance(errors, ForceErrors)
+    assert errors.worst < 1e-7  # the star's pull is up to 1e8 times what is left of it
+
+
+def test_snapshots_are_the_same_on_any_executor() -> None:
+    serial = draw_snapshots(RANGE, 6, 3, seed=5)
+    with concurrent.futures.ThreadPoolExecutor(3) as executor:
+        threads = draw_snapshots(RANGE, 6, 3, seed=5, executor=executor)
+    assert torch.equal(serial.positions, threads.positions)
+    assert torch.equal(serial.accelerations, threads.accelerations)
+    r = PairInteraction(Newton()).separations(serial.masses, serial.positions)
+    assert bool(((r > RANGE.least) & (r < RANGE.most)).all())
+    more = draw_snapshots(RANGE, 7, 3, seed=5)
+    assert torch.equal(more.positions[:18], serial.positions)  # a seed for each system
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    recipe = Recipe(RANGE, systems=5, each=2, width=4, adam_steps=5, iterations=2)
+    first, second = (train_from_forces(recipe, seed=3).potential for _ in range(2))
+    assert torch.equal(first.first, second.first)
+    assert torch.equal(first.last, second.last)
+
+
+def test_learning_curve_falls() -> None:
+    recipe = Recipe(RANGE, each=2, width=6, adam_steps=60, iterations=10)
+    curve = learning_curve(recipe, (2, 40), seeds=(0, 1))
+    assert curve.slope < -0.3
+    assert [len(x) for x in curve.errors] == [2, 2]
+
+
+def test_samples_that_cannot_be_drawn_are_refused() -> None:
+    with pytest.raises(NBodyError, match="0 systems"):
+        draw_snapshots(RANGE, 0, 1, seed=0)
+    with pytest.raises(NBodyError, match="a decade at least"):
+        draw_snapshots(SeparationRange(1.0, 5.0), 1, 1, seed=0)
+
+
+def test_orbits_alone_teach_the_force() -> None:
+    recipe = OrbitRecipe(RANGE, 60, steps=2, width=8, adam_steps=120, iterations=60)
+    trained = train_from_orbits(recipe, seed=0)
+    held_out = draw_snapshots(RANGE, 50, 2, seed=1)
+    assert trained.history[-1] < 0.05 < trained.history[0]
+    assert force_errors(trained.potential, held_out).median < 0.05
+
+
+def test_windows_have_nothing_but_positions_to_learn_from() -> None:
+    recipe = OrbitRecipe(RANGE, 4, steps=3)
+    windows = draw_windows(recipe, seed=2)
+    assert windows.seen.shape == (4, 3, 3)
+    assert bool((windows.seen[:, 0] == 0).all())  # the barycentre stays
+    assert {x for x in vars(windows) if "acceleration" in x} == set()
