@@ -247,15 +247,22 @@ def packed(network: Network) -> Net:
     design, limits = network.design, network.range
     for expert in range(design.experts):
         dense = network.dense(expert)
-        columns = *(0 for _ in dense.hidden), 0, design.blocks[0]
-        for (weight, bias), column in zip((*dense.hidden, *dense.heads), columns, strict=True):
+        width, output = design.blocks[0] // design.parts, 0
+        places = [(0, 0) for _ in dense.hidden]  # first column that is read, first that is written
+        for number, (weight, _) in enumerate(dense.heads[:-1]):
+            places.append((number * width, output))
+            output += len(weight)
+        places.append((design.blocks[0], 0))
+        layers = zip((*dense.hidden, *dense.heads), places, strict=True)
+        for (weight, bias), (column, first) in layers:
             ours = panels(weight.detach().numpy(), bias.detach().numpy())
-            plan.append((offset, column, weight.shape[1], len(ours)))
+            plan.append((offset, column, weight.shape[1], len(ours), first))
             weights.append(ours.ravel())
             offset += ours.size
     return Net(
         weights=np.concatenate(weights),
-        plan=np.array(plan).reshape(design.experts, -1, 4),
+        plan=np.array(plan).reshape(design.experts, -1, 5),
+        hidden=len(design.widths) - 1,
         shift=network.input_shift.numpy().copy(),
         scale=network.input_scale.numpy().copy(),
         slope=np.float32(SLOPE),

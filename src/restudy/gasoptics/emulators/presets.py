@@ -25,6 +25,8 @@ class _Plan:
     sets: int
     steps: tuple[int, int]
     columns: int
+    kinds: tuple[str, ...] = ("perturbed", "drifted", "perturbed", "anywhere")
+    sketches: int = 2
 
 
 _FULL = {
