@@ -270,6 +270,7 @@ def packed(network: Network) -> Net:
         edges=limits.edges.numpy().astype(np.float32),
         least=limits.least.numpy().astype(np.float32),
         most=limits.most.numpy().astype(np.float32),
+        inner=torch.stack((limits.least.amax(0), limits.most.amin(0))).numpy().astype(np.float32),
     )
 
 

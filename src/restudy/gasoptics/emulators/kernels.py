@@ -48,6 +48,8 @@ class Net(NamedTuple):
         Logarithm of the pressure at the edges of the bins of the training range [ln Pa].
     least, most : numpy.ndarray of float32, shape (bins, quantities)
         The training range.
+    inner : numpy.ndarray of float32, shape (2, quantities)
+        What lies inside the training range in every bin.
     """
 
     weights: np.ndarray
@@ -60,6 +62,7 @@ class Net(NamedTuple):
     edges: np.ndarray
     least: np.ndarray
     most: np.ndarray
+    inner: np.ndarray
 
 
 class Air(NamedTuple):
@@ -215,10 +218,24 @@ def dense(x, start, stop, weights, plan, slope, out):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
+def _within(values, least, most):  # type: ignore[no-untyped-def]
+    """Tell whether all values lie between two."""
+    beyond = 0
+    for value in values:
+        beyond += (value < least) | (value > most)
+    return beyond == 0
+
+
+@njit(cache=True, nogil=True)
 def _inputs(column, net, air, x):  # type: ignore[no-untyped-def]
     """Write the standardised inputs; give how many layers lie outside the range of the training."""
     shift, scale, edges = net.shift, net.scale, net.edges
     outside, here, slack = 0, 0, np.float32(1e-6)
+    # Gases that are no input mostly lie inside in every bin, which is quickly seen.
+    looked_at, count = x.shape[1] - 2, air.quantities.shape[0]
+    for number in range(looked_at, count):
+        if not _within(air.quantities[number, column], net.inner[0, number], net.inner[1, number]):
+            looked_at = count
     for layer in range(air.pressure.shape[1]):
         pressure = air.pressure[column, layer]
         log_p = np.log(pressure)
@@ -226,7 +243,7 @@ def _inputs(column, net, air, x):  # type: ignore[no-untyped-def]
         while here < len(net.least) - 1 and log_p > edges[here + 1]:
             here += 1
         beyond = log_p < edges[0] - slack or log_p > edges[-1] + slack
-        for number in range(air.quantities.shape[0]):
+        for number in range(looked_at):
             value = air.quantities[number, column, layer]
             beyond |= value < net.least[here, number] or value > net.most[here, number]
             place = 1 if number == 0 else number + 2
