@@ -213,7 +213,8 @@ def shallow_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) 
     """
     rng = _generator(atmosphere, seed)
     ground = atmosphere.p_lev[:, -1:].numpy()
-    lid = np.exp(rng.uniform(*np.log(_LIDS), ground.shape))
+    least, most = (math.log(p) for p in _LIDS)
+    lid = np.exp(rng.uniform(least, most, ground.shape))
     depth = np.linspace(0, 1, atmosphere.layers + 1) ** rng.uniform(0.7, 1.0, ground.shape)
     p_lev = lid + (ground - lid) * depth
     p_lay = (p_lev[:, 1:] + p_lev[:, :-1]) / 2

@@ -209,9 +209,11 @@ def errors_of(
     FluxErrors
         The errors.
     """
-    ours, exact = emulated_and_exact(network, table, columns)
-    inside = (Fluxes(x.up[:, above:], x.down[:, above:]) for x in (ours, exact))
-    return flux_errors(*inside, columns.p_lev[:, above:])
+    ours, exact = (
+        Fluxes(x.up[:, above:], x.down[:, above:])
+        for x in emulated_and_exact(network, table, columns)
+    )
+    return flux_errors(ours, exact, columns.p_lev[:, above:])
 
 
 def fits(network: Net, columns: Atmosphere) -> bool:
