@@ -208,7 +208,8 @@ def _described(recipe: Recipe) -> str:
     """Say in a few words what a recipe is."""
     design = recipe.design
     widths = "-".join(str(width) for width in design.hidden)
-    words = [f"{widths}-({design.blocks[0]}+{design.blocks[1]})"]
+    parts = f"/{design.parts}" if design.parts > 1 else ""
+    words = [f"{widths}-({design.blocks[0]}{parts}+{design.blocks[1]})"]
     words += ["SiLU"] if design.activation == "silu" else []
     words += ["one set of weights"] if design.experts == 1 else []
     words += [] if recipe.stages[-1].fluxes else ["roots only"]

@@ -31,6 +31,7 @@ class _Plan:
 
 
 _NEAR = ("perturbed", "drifted")
+_ALL_KINDS = ("perturbed", "drifted", "perturbed", "anywhere", "shallow")
 _FULL = {
     ("lw-g256", False): _Plan(64, (48, 32), 1, 24, (3000, 2000), 64),
     ("lw-g256", True): _Plan(160, (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),
@@ -38,7 +39,7 @@ _FULL = {
     ("lw-g128", True): _Plan(128, (48, 32), 2, 40, (5000, 4000), 64, _NEAR),
     ("sw-g224", False): _Plan(64, (48, 8), 2, 24, (3000, 2000), 64),
     ("sw-g224", True): _Plan(64, (48, 8), 2, 24, (6000, 4000), 24),
-    ("sw-g112", False): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
+    ("sw-g112", False): _Plan(72, (64, 6), 2, 48, (7000, 6000), 24, _ALL_KINDS, 4, 2),
     ("sw-g112", True): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
 }
 
