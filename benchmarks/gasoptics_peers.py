@@ -119,7 +119,7 @@ def paper_shortwave(model: PaperShortwave, columns: int, layers: int) -> Optics:
 
 def ukkonen_longwave(model: UkkonenLongwave, columns: int, layers: int) -> Optics:
     """Set up Ukkonen's networks of the long wave for batches of one shape."""
-    rows, sizes = columns * layers, torch.tensor([band.stop - band.start for band in model.bands])
+    rows, sizes = columns * layers, torch.tensor(model.sizes)
     root_of, share_of = (Chain(folded(x), rows) for x in (model.absorption, model.planck))
     shape = columns, layers, int(sizes.sum())
     radiance = model.planck_function.T.repeat_interleave(sizes, dim=1)  # (temperatures, g)
@@ -197,7 +197,7 @@ class Panels:
         packed = [compiled.panels(weight.numpy(), bias.numpy()) for weight, bias in dense]
         starts = np.cumsum([0, *(x.size for x in packed)])
         shapes = [
-            (start, 0, x.shape[1] - 1, len(x)) for start, x in zip(starts, packed, strict=False)
+            (start, 0, x.shape[1] - 1, len(x), 0) for start, x in zip(starts, packed, strict=False)
         ]
         width = max(len(x) for x in packed) * kernels.LANES
         even, odd = np.zeros((2, layers, width), np.float32)

@@ -1,5 +1,6 @@
 """rebound, as benchmarks/nbody.py asks it: the same systems, one simulation each."""
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -100,10 +101,7 @@ def follow_many(
 ) -> tuple[dict[str, float], np.ndarray]:
     """Follow systems one after another in some processes; give seconds, and the last places."""
     borders = [len(systems) * k // processes for k in range(processes + 1)]
-    parts = [
-        (systems[a:b], h[a:b], steps, setting)
-        for a, b in zip(borders[:-1], borders[1:], strict=True)
-    ]
+    parts = [(systems[a:b], h[a:b], steps, setting) for a, b in itertools.pairwise(borders)]
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         before = time.perf_counter()
         found = pool.map(_part, parts, chunksize=1)

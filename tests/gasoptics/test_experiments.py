@@ -87,7 +87,7 @@ def test_a_network_as_good_as_the_tables_has_no_error_and_a_worse_one_more(
     profile = experiments_networks.worst_profile(comparison, ["32"])
     largest = profile[["up", "down"]].abs().to_numpy().max()
     assert largest == pytest.approx(max(errors.loc["32", "up_max"], errors.loc["32", "down_max"]))
-    spectrum = experiments_networks.spectrum_name(made)
+    spectrum = "longwave" if made.planck is not None else "shortwave"
     ours = experiments_networks.our_findings(errors, bands, spectrum, "ours")
     assert set(ours.values()) == {0.0}
     found = experiments_networks.paper_findings(errors, spectrum)
@@ -190,6 +190,21 @@ def test_tuned_networks_are_compared_to_the_authors():
     assert "presets full" in experiments_les.table(pd.DataFrame()).iloc[0, 0]
     recipe = experiments_les.Tuning(50, 1, 10).recipe()
     assert (recipe.epochs, recipe.decay_epochs) == (50, 1)
+
+
+def test_unseen_simulations_are_counted_in_bars():
+    row = {"simulation": "cabauw", "spectrum": "longwave", "up": 0.025, "down": 0.048}
+    found = pd.DataFrame(
+        [
+            row | {"above": False, "over": 1.5, "outside": 0.01},
+            row | {"above": True, "over": 1.25, "outside": 0.0},
+        ]
+    )
+    expected = {"unseen-les-cabauw-longwave": 1.5, "unseen-les-cabauw-above-longwave": 1.25}
+    assert experiments_les.unseen_findings(found) == expected
+    table = experiments_les.unseen_table(found)
+    assert table["flagged [%]"].to_list() == [0.0, 1.0]
+    assert table.index.to_list()[1] == ("longwave", "cabauw", "nothing")
 
 
 def test_figures_draw_what_the_paper_says(made_longwave, made_shortwave, standard):

@@ -1,6 +1,7 @@
 """Samples of large-eddy simulations, and networks tuned to one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,23 @@ import torch
 import xarray as xr
 
 from restudy.gasoptics import datasets
+from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.les import (
     LEAST_OZONE,
     Envelope,
     les_columns,
     les_samples,
+    mean_column,
     read_envelope,
     read_rcemip_column,
+    with_air_above,
 )
-from restudy.gasoptics.emulators.les_training import les_errors, tuned_longwave, tuned_shortwave
+from restudy.gasoptics.emulators.les_training import les_errors, tuned
 from restudy.gasoptics.emulators.paper_files import read_paper_longwave
 from restudy.gasoptics.emulators.paper_training import Recipe
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.reference import longwave_optics, shortwave_optics
-from restudy.gasoptics.standard import WELL_MIXED
+from restudy.gasoptics.standard import WELL_MIXED, standard_atmospheres
 from restudy.gasoptics.tables import KDistribution
 
 SHORT = Recipe(epochs=12, decay_epochs=3)
@@ -93,6 +97,52 @@ def test_columns_to_judge_on_are_smooth_and_within_the_envelope(envelope: Envelo
     assert np.abs(np.diff(t, 2, axis=1)).mean() < 0.1 * np.abs(np.diff(jagged, 2, axis=1)).mean()
 
 
+def test_air_above_is_that_of_the_other_column(envelope: Envelope) -> None:
+    """The domain begins at 190 hPa; the other column has a level every 50 hPa from 0 on."""
+    domain = les_columns(envelope, 4, count=3)
+    above = mean_column(standard_atmospheres(20), np.full(6, 1 / 6))
+    edges = torch.linspace(100.0, 1e5, 21, dtype=torch.float64)[None]
+    above = replace(above, p_lev=edges, p_lay=(edges[:, 1:] + edges[:, :-1]) / 2)
+    whole, added = with_air_above(domain, above)
+    assert (added, whole.columns, whole.layers) == (4, 3, 45)
+    assert torch.equal(whole.p_lev[:, :4], edges[:, :4].expand(3, -1))
+    assert torch.equal(whole.p_lev[:, 4:], domain.p_lev)
+    assert torch.equal(whole.t_lay[0], torch.cat((above.t_lay[0, :4], domain.t_lay[0])))
+    assert torch.equal(whole.gases["o3"][2, 4:], domain.gases["o3"][2])
+    cut = float(whole.p_lay[0, 3])
+    assert cut == pytest.approx(float(edges[0, 3] + domain.p_lev[0, 0]) / 2)
+    assert bool((whole.p_lay.diff(dim=1) > 0).all())
+
+
+def test_air_that_does_not_reach_above_is_refused(envelope: Envelope) -> None:
+    domain = les_columns(envelope, 4, count=3)
+    above = mean_column(standard_atmospheres(20), np.full(6, 1 / 6))
+    with pytest.raises(GasOpticsError, match=r"3 columns from .* expected one that reaches above"):
+        with_air_above(domain, domain)
+    lowest = slice(-3, None)  # of 20 layers, from about 800 hPa on
+    low = replace(
+        above,
+        p_lev=above.p_lev[:, -4:],
+        p_lay=above.p_lay[:, lowest],
+        t_lev=above.t_lev[:, -4:],
+        t_lay=above.t_lay[:, lowest],
+        gases={gas: x[:, lowest] for gas, x in above.gases.items()},
+    )
+    with pytest.raises(GasOpticsError, match=r"tops are from 19000 to 19000 Pa"):
+        with_air_above(domain, low)
+    bare = {gas: x for gas, x in above.gases.items() if gas != "co2"}
+    with pytest.raises(GasOpticsError, match="the air above has no co2"):
+        with_air_above(domain, replace(above, gases=bare))
+
+
+def test_the_mean_column_has_the_weights(standard: Atmosphere) -> None:
+    weight = np.array([0.5, 0.25, 0.25, 0, 0, 0])
+    found = mean_column(standard, weight)
+    t = standard.t_lay.numpy()
+    np.testing.assert_allclose(found.t_lay[0], 0.5 * t[0] + 0.25 * t[1] + 0.25 * t[2])
+    assert (found.columns, found.mu0.shape) == (1, (1,))
+
+
 def test_the_seed_alone_decides(envelope: Envelope) -> None:
     for draw in (les_samples, les_columns):
         first, again, other = (draw(envelope, seed, count=3) for seed in (7, 7, 8))
@@ -104,12 +154,12 @@ def test_the_seed_alone_decides(envelope: Envelope) -> None:
 def test_tuned_networks_need_one_side_and_no_ozone(
     envelope: Envelope, made_longwave: KDistribution, made_shortwave: KDistribution
 ) -> None:
-    long = tuned_longwave(made_longwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
-    short = tuned_shortwave(made_shortwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
+    long = tuned(made_longwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
+    short = tuned(made_shortwave, envelope, "32", SHORT, seed=1, sets=2, count=12)
     assert long.networks.tau.upper is None
     assert len(long.networks.tau.either.input_mean) == 3
     assert (long.size, long.networks.multiply_adds) == ("32", 3 * 32 + 32 * 5 + 5 * 32 + 32 * 15)
-    linear = tuned_longwave(made_longwave, envelope, "linear", SHORT, seed=1, sets=2, count=12)
+    linear = tuned(made_longwave, envelope, "linear", SHORT, seed=1, sets=2, count=12)
     assert long.errors.down_rmse < 0.8 * linear.errors.down_rmse
     assert 0 < short.errors.down_rmse < 10
     assert np.isnan(long.errors.stratosphere)
@@ -182,10 +232,10 @@ def test_a_tuned_network_learns_the_air_of_cabauw(
     table = real_table("lw-g256")
     cabauw = read_envelope(path_of("les-cabauw"), "cabauw")
     recipe = Recipe(epochs=12, decay=0.5, decay_epochs=2)
-    tuned = tuned_longwave(table, cabauw, "32", recipe, seed=1, sets=2, count=8)
+    found = tuned(table, cabauw, "32", recipe, seed=1, sets=2, count=8)
     linear = read_paper_longwave(path_of("veerman-networks-linear"), "linear", table).double()
     unseen = les_columns(cabauw, 5, count=10)
     with torch.no_grad():
         errors = les_errors(linear.optics(unseen), longwave_optics(table, unseen), unseen)
-    assert tuned.errors.down_rmse < 0.2 * errors.down_rmse
-    assert tuned.errors.down_rmse < 1
+    assert found.errors.down_rmse < 0.2 * errors.down_rmse
+    assert found.errors.down_rmse < 1

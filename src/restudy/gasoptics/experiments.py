@@ -27,6 +27,7 @@ from restudy.gasoptics.experiments_les import Tuning
 from restudy.gasoptics.experiments_networks import Contender, compare, setup_errors
 from restudy.gasoptics.experiments_reference import FULL, HALF
 from restudy.gasoptics.reference import LongwaveOptics, longwave_optics
+from restudy.gasoptics.tables import KDistribution
 
 OURS: Final = "ours"
 ALL_GASES: Final = "ours, all gases"
@@ -109,9 +110,11 @@ def datasets_at_hand() -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(named) if data.available(name))
 
 
-def banner(air: datasets.Columns) -> str:
-    """Say on which columns the chapter runs, as HTML; of our own, what is lacking."""
-    said = f"Columns: {escape(air.title)}."
+def banner(air: datasets.Columns, tables: Mapping[str, KDistribution]) -> str:
+    """Say on which columns and tables the chapter runs, as HTML; of our own, what is lacking."""
+    said = f"Columns: {escape(air.title)}, of {air.atmosphere.layers} layers."
+    points = " and ".join(f"{table.g_points} in the {range_}" for range_, table in tables.items())
+    said += f" Tables: {points} (g-points)."
     if not air.dataset:
         said += (
             " RFMIP's atmospheres are not at hand, so claims on them are not measured here: run "
@@ -205,7 +208,8 @@ def _described(recipe: Recipe) -> str:
     """Say in a few words what a recipe is."""
     design = recipe.design
     widths = "-".join(str(width) for width in design.hidden)
-    words = [f"{widths}-({design.blocks[0]}+{design.blocks[1]})"]
+    parts = f"/{design.parts}" if design.parts > 1 else ""
+    words = [f"{widths}-({design.blocks[0]}{parts}+{design.blocks[1]})"]
     words += ["SiLU"] if design.activation == "silu" else []
     words += ["one set of weights"] if design.experts == 1 else []
     words += [] if recipe.stages[-1].fluxes else ["roots only"]

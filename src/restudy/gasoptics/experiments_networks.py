@@ -220,11 +220,6 @@ def worst_profile(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def spectrum_name(table: KDistribution) -> str:
-    """Return ``"longwave"`` or ``"shortwave"``."""
-    return "longwave" if table.planck is not None else "shortwave"
-
-
 def paper_findings(errors: pd.DataFrame, spectrum: str) -> dict[str, float]:
     """Give what the claims on the authors' networks ask for, of one spectral range.
 

@@ -206,11 +206,12 @@ def speed(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
         colour, marker = GROUPS[str(group)]
         ax.plot(rows["columns_per_s"] / 1000, rows["down_rmse"], marker, color=colour, label=group)
         for name, row in rows.iterrows():
-            below = str(name) in {"ours", "ours, all gases"}
+            x, y = row["columns_per_s"], row["down_rmse"]
+            near = table["columns_per_s"].between(x / 1.6, 1.6 * x) & (table["down_rmse"] > y)
             ax.annotate(
                 str(name),
-                (row["columns_per_s"] / 1000, row["down_rmse"]),
-                xytext=(5, -12 if below else 4),
+                (x / 1000, y),
+                xytext=(5, -12 if near.any() else 4),  # below where others are right above
                 textcoords="offset points",
                 fontsize=9,
             )

@@ -86,20 +86,21 @@ def thermal_source(
     planck = table.planck
     if planck is None:
         raise GasOpticsError(f"{table.name} has no Planck source; use tables of the long wave.")
-    return shared_out(planck, table.bands, planck_fraction(planck, atmosphere, located), atmosphere)
+    fraction = planck_fraction(planck, atmosphere, located)
+    return shared_out(planck, table.sizes, fraction, atmosphere)
 
 
 def shared_out(
-    planck: PlanckTable, bands: tuple[slice, ...], fraction: torch.Tensor, atmosphere: Atmosphere
+    planck: PlanckTable, sizes: tuple[int, ...], fraction: torch.Tensor, atmosphere: Atmosphere
 ) -> ThermalSource:
     """Share out Planck's function of each band among its g-points.
 
     Parameters
     ----------
     planck : PlanckTable
-        The tabulated function.
-    bands : tuple of slice
-        The g-points of each band.
+        The tabulated function; its fractions are not looked at.
+    sizes : tuple of int
+        Number of g-points of each band.
     fraction : torch.Tensor, shape (columns, layers, g)
         Shares of the g-points.
     atmosphere : Atmosphere
@@ -110,11 +111,11 @@ def shared_out(
     ThermalSource
         In the precision of the fractions.
     """
-    sizes = torch.tensor([band.stop - band.start for band in bands], device=fraction.device)
+    counts = torch.tensor(sizes, device=fraction.device)
 
     def emitted(share: torch.Tensor, temperature: torch.Tensor) -> torch.Tensor:
-        of_band = band_radiance(planck, temperature.to(share.dtype))
-        return share * of_band.repeat_interleave(sizes, dim=-1, output_size=share.shape[-1])
+        bands = band_radiance(planck, temperature.to(planck.function.dtype)).to(share.dtype)
+        return share * bands.repeat_interleave(counts, dim=-1, output_size=share.shape[-1])
 
     tiny = torch.finfo(fraction.dtype).tiny  # keeps the gradient of the root finite
     between = (fraction[:, :-1] * fraction[:, 1:]).clamp(min=tiny).sqrt()

@@ -148,6 +148,11 @@ class KDistribution:
         return self.bands[-1].stop
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of g-points of each band."""
+        return tuple(band.stop - band.start for band in self.bands)
+
+    @property
     def temperature_range(self) -> tuple[float, float]:
         """The lowest and the highest temperature of the grid [K]."""
         span = (self.temperatures - 1) * self.temperature_step

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_drift import kepler_lanes, kepler_one
-from restudy.nbody.lanes import bits, inner, load, splat, sqrt, store
+from restudy.nbody.lanes import bits, inlined, inner, load, splat, sqrt, store
 
 LANES = 16  # systems of a block: two vectors of AVX2, whose chains of operations overlap
 _ROW = 3 * LANES
@@ -109,7 +109,7 @@ def _alone(q, v, block, i, part, left, patch):  # type: ignore[no-untyped-def]
                 patch[_ROW + c * LANES + lane] = faster[c]
 
 
-@inner
+@inlined
 def _begin(q, block, place, acceleration):  # type: ignore[no-untyped-def]
     """Write the places seen from the star, and the accelerations that it gives."""
     zero = splat(0.0, LANES)
@@ -135,7 +135,7 @@ def _begin(q, block, place, acceleration):  # type: ignore[no-untyped-def]
         store(acceleration, at + 2 * LANES, -(w * z))
 
 
-@inner
+@inlined
 def _pairs(block, place, acceleration):  # type: ignore[no-untyped-def]
     """Add the pull of planets on each other; give in which lanes two are too close."""
     close = splat(0.0, LANES) > 0.0
@@ -169,7 +169,7 @@ def _pairs(block, place, acceleration):  # type: ignore[no-untyped-def]
     return bits(close)
 
 
-@inner
+@inlined
 def _push(q, v, block, acceleration, part):  # type: ignore[no-untyped-def]
     """Change the velocities of the coordinates, from the outermost to the innermost."""
     h = part * load(block.step, 0, LANES)

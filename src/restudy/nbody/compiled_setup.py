@@ -149,3 +149,13 @@ def started(systems: Sequence[System], step: FloatArray) -> Start:
     axes = semi_major_axes(m, x, v, gravity)
     warn_of_long_steps(step, m, axes, gravity)
     return Start(m, x, v, gravity, axes)
+
+
+def place_back(states: FloatArray, start: Start, times: FloatArray) -> None:
+    """Turn the frame of the barycentre, (2, samples, B, N, 3), into the one given."""
+    total = start.masses.sum(-1)[:, None]
+    centre, speed = (
+        (start.masses[..., None] * x).sum(-2) / total for x in (start.positions, start.velocities)
+    )
+    states[0] += (centre + speed * times[..., None])[..., None, :]
+    states[1] += speed[:, None, :]

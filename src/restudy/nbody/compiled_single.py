@@ -13,7 +13,18 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_drift import kepler_lanes, kepler_one
-from restudy.nbody.lanes import bits, inner, load, load_one, select, splat, sqrt, store, total
+from restudy.nbody.lanes import (
+    bits,
+    inlined,
+    inner,
+    load,
+    load_one,
+    select,
+    splat,
+    sqrt,
+    store,
+    total,
+)
 
 LANES = 4
 _FAR = 1e60  # square of a distance: between what fills up and the planet it copies
@@ -113,7 +124,7 @@ def jump(q, v, planets, h):  # type: ignore[no-untyped-def]
             store(q, c * n + b, load(q, c * n + b, LANES) + way)
 
 
-@inner
+@inlined
 def _places(q, planets, work):  # type: ignore[no-untyped-def]
     """Write where the planets are, seen from the star."""
     n, place = planets.width, planets.place
@@ -129,7 +140,7 @@ def _places(q, planets, work):  # type: ignore[no-untyped-def]
         store(work.place, 2 * n + b, z)
 
 
-@inner
+@inlined
 def _star(planets, work):  # type: ignore[no-untyped-def]
     """Begin the accelerations with the pull of the star."""
     n, place, acceleration = planets.width, work.place, work.acceleration
@@ -142,7 +153,7 @@ def _star(planets, work):  # type: ignore[no-untyped-def]
         store(acceleration, 2 * n + b, -(w * z))
 
 
-@inner
+@inlined
 def _pairs(planets, work):  # type: ignore[no-untyped-def]
     """Add the pull of planets on each other; give whether two are too close."""
     n, place, acceleration = planets.width, work.place, work.acceleration
@@ -177,7 +188,7 @@ def _pairs(planets, work):  # type: ignore[no-untyped-def]
     return bits(close)
 
 
-@inner
+@inlined
 def _push(q, v, planets, work, h):  # type: ignore[no-untyped-def]
     """Change the velocities by the accelerations of the coordinates, times h."""
     n, pull = planets.width, planets.pull

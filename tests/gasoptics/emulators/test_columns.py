@@ -14,6 +14,7 @@ from restudy.gasoptics.emulators.columns import (
     SPANS,
     drifted_columns,
     perturbed_columns,
+    shallow_columns,
     with_other_gases,
 )
 from restudy.gasoptics.errors import GasOpticsError
@@ -55,7 +56,9 @@ def test_the_papers_recipe(base: Atmosphere) -> None:
     assert 9 < float(ground.abs().max()) <= 10
 
 
-@pytest.mark.parametrize("recipe", [perturbed_columns, drifted_columns, with_other_gases])
+@pytest.mark.parametrize(
+    "recipe", [perturbed_columns, drifted_columns, shallow_columns, with_other_gases]
+)
 def test_columns_are_those_of_the_seed(recipe: object, base: Atmosphere) -> None:
     assert callable(recipe)
     first, again, other = recipe(base, 5), recipe(base, 5), recipe(base, 6)
@@ -89,6 +92,27 @@ def test_columns_of_anywhere_are_dry_and_wet(base: Atmosphere) -> None:
     high = found.p_lay < 1e4
     moved = (found.gases["h2o"].log() - base.gases["h2o"].log().repeat(50, 1))[high]
     assert float(moved.mean().abs()) < 0.2
+
+
+def test_shallow_columns_are_the_lower_part_of_the_old_ones(base: Atmosphere) -> None:
+    """Lids from 5 to 700 hPa, thinner layers, and the old air between its old neighbours."""
+    many = base.part(torch.arange(6).repeat(60))
+    found = shallow_columns(many, 7)
+    lid = found.p_lev[:, 0]
+    assert 500 <= float(lid.min()) < 600
+    assert 6e4 < float(lid.max()) <= 7e4
+    torch.testing.assert_close(found.p_lev[:, -1], many.p_lev[:, -1])
+    thickness = found.p_lev.diff(dim=1)
+    assert float(thickness.min()) > 100
+    assert float((thickness[:, 1:] / thickness[:, :-1]).max()) <= 1 + 1e-9  # thicker to the top
+    for column in range(0, 360, 17):
+        old, new = many.p_lev[column].log().numpy(), found.p_lev[column].log().numpy()
+        expected = np.interp(new, old, many.t_lev[column].numpy())
+        np.testing.assert_allclose(found.t_lev[column], expected)
+    for gas in ("h2o", "o3"):
+        old, new = many.gases[gas], found.gases[gas]
+        assert bool((new.amax(dim=1) <= old.amax(dim=1) * (1 + 1e-12)).all())
+    torch.testing.assert_close(found.gases["co2"], many.gases["co2"])
 
 
 def test_other_gases_fill_their_spans(base: Atmosphere) -> None:

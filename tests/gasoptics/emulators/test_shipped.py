@@ -63,7 +63,7 @@ def test_present_day_columns(name: str, present_day: Callable[[str], FluxErrors]
     assert written["down_rmse"] == pytest.approx(found.down_rmse, rel=1e-2)
 
 
-@pytest.mark.parametrize("name", ["lw-g256-all-gases"])
+@pytest.mark.parametrize("name", ["lw-g256-all-gases", "lw-g128-all-gases"])
 def test_forcing_of_other_gases(name: str, real_table: Table, rfmip: Rfmip) -> None:
     """Within 0.1 W/m2 at the top and at the surface; every fifth site stands for all."""
     network = shipped_network(name)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import torch
 from restudy import data
 from restudy.gasoptics import datasets
 from restudy.gasoptics.emulators.evaluation import emulated_and_exact
-from restudy.gasoptics.emulators.network import Design
+from restudy.gasoptics.emulators.network import Design, LongwaveNetwork, ShortwaveNetwork
 from restudy.gasoptics.emulators.presets import preset, with_steps
 from restudy.gasoptics.emulators.scores import flux_errors
-from restudy.gasoptics.emulators.training import Recipe, Stage, train
+from restudy.gasoptics.emulators.training import Recipe, Stage, _weights_of_columns, train
 from restudy.gasoptics.emulators.training_sets import SetRecipe, make_set, training_sets
 from restudy.gasoptics.errors import GasOpticsError
+
+Net = LongwaveNetwork | ShortwaveNetwork
 
 pytestmark = pytest.mark.usefixtures("made_tables_at_hand")
 
@@ -49,6 +52,36 @@ def test_training_reduces_the_error_of_fluxes(table: str, tmp_path: Path) -> Non
         for t in (trained, before)
     ]
     assert errors[0] < 0.1 * errors[1]
+
+
+def test_shallow_columns_have_weights_of_their_own(made_network: Callable[..., Net]) -> None:
+    """Columns of ones weigh one, those of twos, the shallow ones, four."""
+    network = made_network()
+    network.root_scale.fill_(1)
+    sketch = torch.ones(2, 6, 4, 2, 5)
+    sketch[:, 2:4] = 2
+    recipe = replace(RECIPE, sets=3, kinds=("perturbed", "shallow", "drifted"), floor=0.0)
+    weights, which = _weights_of_columns(network, recipe, sketch)
+    assert which.tolist() == [0, 0, 1, 1, 0, 0]
+    assert weights[which].square().mean(dim=(1, 2, 3)).tolist() == [1, 1, 16, 16, 1, 1]
+    whole = replace(recipe, kinds=("perturbed",))
+    assert len(_weights_of_columns(network, whole, sketch)[0]) == 1
+
+
+@pytest.mark.parametrize("table", ["lw-g256", "sw-g224"])
+def test_training_on_shallow_columns_reduces_their_error(table: str, tmp_path: Path) -> None:
+    design = replace(DESIGN, table=table)
+    recipe = replace(RECIPE, design=design, kinds=("shallow", "drifted"), sketches=3, copies=6)
+    assert recipe.set_recipes()[0].count == 3
+    trained = train(recipe, seed=1, folder=tmp_path)
+    before = train(with_steps(recipe, 0.0), seed=1, folder=tmp_path)
+    tables = datasets.k_distribution(table)
+    unseen = make_set(replace(recipe.set_recipes()[0], count=0), np.random.default_rng(99)).columns
+    errors = [
+        flux_errors(*emulated_and_exact(t.network, tables, unseen), unseen.p_lev).down_rmse
+        for t in (trained, before)
+    ]
+    assert errors[0] < 0.2 * errors[1]
 
 
 def test_a_network_is_that_of_its_seed_and_not_of_the_workers(tmp_path: Path) -> None:

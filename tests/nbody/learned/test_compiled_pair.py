@@ -59,7 +59,7 @@ def test_kick_is_that_of_torch(potential: PairPotential, cells: int) -> None:
     for which in (system, planetesimals(np.random.default_rng(1), 12)):
         masses = torch.as_tensor(which.masses.copy())
         q = to_jacobi(masses, torch.as_tensor(which.positions.copy()))
-        expected = PairInteraction(potential)(masses, q)[1:]
+        expected = PairInteraction(potential)(masses, q)[1:].detach()
         reduced = jacobi_masses(masses)[1:]
         kepler = (reduced * SPLIT.mu(masses, which.gravity) / which.gravity).numpy()
         planets = len(kepler)
@@ -70,7 +70,8 @@ def test_kick_is_that_of_torch(potential: PairPotential, cells: int) -> None:
         )  # fmt: skip
         found = -which.gravity * gradient.T / reduced[:, None].numpy()
         scale = np.linalg.norm(expected, axis=1, keepdims=True)
-        assert (abs(found - expected.numpy()) / scale).max() < 1e-9
+        pull = which.gravity / np.linalg.norm(q[1:], axis=1, keepdims=True) ** 2  # of the star
+        assert (abs(found - expected.numpy()) < 1e-9 * scale + 1e-14 * pull).all()
         lengths = PairInteraction(potential).separations(masses, q)
         assert np.sqrt(seen) == pytest.approx([float(lengths.min()), float(lengths.max())])
 
@@ -127,7 +128,7 @@ def test_learned_orbits_follow_the_exact_ones() -> None:
 
 def test_the_guard_catches_a_potential_of_other_separations() -> None:
     system = trappist_1().sorted()
-    with pytest.warns(ExtrapolationWarning, match=r"trained on 5 to 200 au: its orbits are not"):
+    with pytest.warns(ExtrapolationWarning, match="trained on .* to 200 au: its orbits are not"):
         run = integrate_learned(system, shipped_potential("pair-narrow"), 7e-5, 100)
     assert not run.coverage.inside
     assert run.coverage.most < 0.2

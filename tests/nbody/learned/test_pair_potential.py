@@ -10,7 +10,6 @@ from restudy.nbody.catalogue import trappist_1
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.hamiltonian import exact_kick, interaction_energy
 from restudy.nbody.jacobi import jacobi_masses, to_jacobi
-from restudy.nbody.kepler import propagate
 from restudy.nbody.learned.guard import GuardedKick
 from restudy.nbody.learned.interaction import PairInteraction, difference_matrix
 from restudy.nbody.learned.pair_potential import Newton, PairPotential, SeparationRange
@@ -78,20 +77,18 @@ def test_influences_add_up_to_the_accelerations() -> None:
 
 def test_invariant_under_rotation_and_translation() -> None:
     masses, r = some_system(3)
-    rotation, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))
+    rotation = torch.as_tensor(np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0])
     interaction = PairInteraction(potential())
     q = to_jacobi(masses, r)
-    turned = to_jacobi(masses, r @ rotation.double().T + torch.tensor([3.0, -7.0, 11.0]))
-    assert float(interaction.energy(masses, turned)) == pytest.approx(
-        float(interaction.energy(masses, q)), rel=1e-6
-    )
-    rotation = rotation.double()
-    rotation, _ = torch.linalg.qr(rotation)  # orthogonal to float64
-    turned = to_jacobi(masses, r @ rotation.T)
-    kicked = interaction(masses, q)[1:] @ rotation.T
-    assert torch.allclose(interaction(masses, turned)[1:], kicked, rtol=1e-10, atol=1e-12)
+    moved = to_jacobi(masses, r @ rotation.T + torch.tensor([3.0, -7.0, 11.0]))
+    with torch.no_grad():
+        energy = float(interaction.energy(masses, q))
+        assert float(interaction.energy(masses, moved)) == pytest.approx(energy, rel=1e-12)
+        kicked = interaction(masses, q)[1:] @ rotation.T
+        assert torch.allclose(interaction(masses, moved)[1:], kicked, rtol=1e-10, atol=1e-12)
 
 
+@torch.no_grad()
 def test_pairs_do_not_know_the_order_of_the_bodies() -> None:
     """The sum over pairs alone; the terms that the Kepler orbits have depend on the order."""
     masses, r = some_system(4)
@@ -113,6 +110,7 @@ def test_pairs_do_not_know_the_order_of_the_bodies() -> None:
     assert ours(masses[order], r[order]) == pytest.approx(ours(masses, r), rel=1e-12)
 
 
+@torch.no_grad()
 def test_homogeneous_in_mass() -> None:
     masses, r = some_system(5)
     q = to_jacobi(masses, r)  # the same for all masses times a number
@@ -126,11 +124,13 @@ def test_no_torque() -> None:
     system = trappist_1()
     masses = torch.as_tensor(system.masses.copy())
     q = to_jacobi(masses, torch.as_tensor(system.positions.copy()))
-    kick = PairInteraction(potential())(masses, q)
-    weights = jacobi_masses(masses)[1:, None]
-    torque = (weights * torch.linalg.cross(q[1:], kick[1:])).sum(0)
-    size = (weights * q[1:].norm(dim=-1, keepdim=True) * kick[1:].norm(dim=-1, keepdim=True)).sum()
-    assert float(torque.norm() / size) < 1e-15
+    interaction = PairInteraction(potential())
+    with torch.no_grad():
+        kick = interaction(masses, q)
+        r = interaction.separations(masses, q)
+        torques = (GRAVITY * interaction.products(masses) * potential().ratio(r) / r).abs().sum()
+    torque = (jacobi_masses(masses)[:, None] * torch.linalg.cross(q, kick)).sum(0)
+    assert float(torque.norm() / torques) < 1e-15
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -175,6 +175,7 @@ def test_forward_and_backward() -> None:
     assert float((back[0] - q).abs().max()) < 1e-12
 
 
+@torch.no_grad()
 def test_two_bodies_have_no_interaction() -> None:
     masses = torch.tensor([1.0, 0.3], dtype=torch.float64)
     q = torch.tensor([[0.0, 0, 0], [1.0, 0.5, 0.2]], dtype=torch.float64)
@@ -215,15 +216,3 @@ def test_guarded_kick_notes_what_it_was_asked_for() -> None:
     )
     with pytest.raises(TypeError, match="Newton"):
         GuardedKick(PairInteraction(Newton()))
-
-
-def test_kepler_alone_is_what_is_left_of_two_far_planets() -> None:
-    """With Newton's potential the learned integrator is Wisdom and Holman's: here nothing pulls."""
-    masses = torch.tensor([1.0, 1e-15, 1e-15], dtype=torch.float64)
-    mu = WisdomHolman91Split().mu(masses, GRAVITY)
-    q = torch.tensor([[0.0, 0, 0], [1.0, 0.1, 0.0], [0.0, 8.8, 0.2]], dtype=torch.float64)
-    v = torch.tensor([[0.0, 0, 0], [0.0, 6.2, 0.1], [-2.1, 0.0, 0.1]], dtype=torch.float64)
-    h = torch.tensor(0.02).double()
-    moved, _ = advance(masses, q, v, h, 10, PairInteraction(Newton()), mu)
-    expected, _ = propagate(q[1:], v[1:], mu, 0.2)
-    assert torch.allclose(moved[1:], expected, rtol=1e-12, atol=1e-12)

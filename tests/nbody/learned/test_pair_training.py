@@ -59,14 +59,15 @@ def test_training_learns_the_force_and_not_only_the_samples() -> None:
     assert errors.median < 1e-2
     assert errors.median < 1e-2 * force_errors(untrained, held_out).median
     r = torch.logspace(-0.7, 0.7, 100, dtype=torch.float64)
-    assert float((trained.potential.ratio(r) - 1).abs().max()) < 3e-2
+    with torch.no_grad():
+        assert float((trained.potential.ratio(r) - 1).abs().max()) < 3e-2
     assert trained.history[-1] < 1e-2 * trained.history[0]
 
 
 def test_the_exact_potential_has_no_error() -> None:
     errors = force_errors(Newton(), draw_snapshots(RANGE, 50, 2, seed=1))
     assert isinstance(errors, ForceErrors)
-    assert errors.worst < 1e-8
+    assert errors.worst < 1e-7  # the star's pull is up to 1e8 times what is left of it
 
 
 def test_snapshots_are_the_same_on_any_executor() -> None:

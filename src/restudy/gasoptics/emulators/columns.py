@@ -1,9 +1,9 @@
 """Columns of air to train on: perturbed copies of given ones, with what the tables say of them.
 
-Three recipes: that of arXiv 2005.02265, which shakes each layer by itself; one that shifts whole
-parts of a column together, as weather, climates and other places do; and gases drawn over wide
-spans. A set of
-columns is one task with a seed of its own, so that the columns do not depend on who makes them.
+Four recipes: that of arXiv 2005.02265, which shakes each layer by itself; one that shifts whole
+parts of a column together, as weather, climates and other places do; one that cuts columns off, as
+models of limited height do; and gases drawn over wide spans. A set of columns is one task with a
+seed of its own, so that the columns do not depend on who makes them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _THINNEST = 1.0  # Pa, of the lowest layers
 _LOWEST = 35  # layers that are to be so thick
 _TRIES = 1000
 _TROPOPAUSE = 1e4  # Pa
+_LIDS = (500.0, 7e4)  # Pa, the least and the most of pressure at the top of a shallow column
 
 # Mole fractions beyond those of the 18 experiments of RFMIP (the least above 0 and the most).
 SPANS: Mapping[str, tuple[float, float]] = {
@@ -123,6 +124,8 @@ class Drift:
 WEATHER = Drift((-4, 8), 3, (0, 0), 0.4, (0, 0), 0.3)
 CLIMATES = Drift((-8, 16), 6, (0, 0), 0.8, (0, 0), 0.6)
 ANYWHERE = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6)
+# Models of limited height prescribe their ozone, some of them next to none of it.
+LIMITED = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-3.5, 0.5), 1.0)
 
 
 def drifted_columns(
@@ -178,6 +181,56 @@ def drifted_columns(
     water = np.minimum(water, np.maximum(1.01 * _saturated(p_lay, t_lay), old_water))
     ozone = atmosphere.gases["o3"].numpy() * np.exp(ozone + rng.uniform(*drift.ozonising, size))
     return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
+
+
+def shallow_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) -> Atmosphere:
+    """Cut columns off at some pressure, and share the rest out among as many thinner layers.
+
+    Parameters
+    ----------
+    atmosphere : Atmosphere
+        The columns, from the top down, in float64.
+    seed : int or numpy.random.SeedSequence
+        Of the random numbers.
+
+    Returns
+    -------
+    Atmosphere
+        As many columns and layers, from the top down, each to the ground of its column.
+
+    Raises
+    ------
+    GasOpticsError
+        If the columns are from the ground up.
+
+    Notes
+    -----
+    The top is drawn evenly in the logarithm of pressure between 5 and 700 hPa; nothing is above,
+    as in a model of limited height, so that gases that would have taken the light away up there are
+    seen at work in the air below. Layers are as thick as each other or grow towards the top, by a
+    draw in each column. Temperature, the logarithm of water and ozone are linear in the logarithm
+    of pressure between the old layers. Gases that are well mixed stay as they are.
+    """
+    rng = _generator(atmosphere, seed)
+    ground = atmosphere.p_lev[:, -1:].numpy()
+    least, most = (math.log(p) for p in _LIDS)
+    lid = np.exp(rng.uniform(least, most, ground.shape))
+    depth = np.linspace(0, 1, atmosphere.layers + 1) ** rng.uniform(0.7, 1.0, ground.shape)
+    p_lev = lid + (ground - lid) * depth
+    p_lay = (p_lev[:, 1:] + p_lev[:, :-1]) / 2
+    old_lev, old_lay = atmosphere.p_lev.numpy(), atmosphere.p_lay.numpy()
+    t_lev = _interpolated(p_lev, old_lev, atmosphere.t_lev.numpy())
+    t_lay = (t_lev[:, 1:] + t_lev[:, :-1]) / 2
+    water = np.exp(_interpolated(p_lay, old_lay, np.log(atmosphere.gases["h2o"].numpy())))
+    ozone = _interpolated(p_lay, old_lay, atmosphere.gases["o3"].numpy())
+    t_sfc = atmosphere.t_sfc.numpy()
+    return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
+
+
+def _interpolated(p: np.ndarray, old: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Interpolate each column in the logarithm of pressure."""
+    rows = zip(np.log(p), np.log(old), values, strict=True)
+    return np.stack([np.interp(*row) for row in rows])
 
 
 def with_other_gases(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) -> Atmosphere:

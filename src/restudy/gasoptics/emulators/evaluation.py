@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 
 from restudy.gasoptics import datasets
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators.les import les_columns
+from restudy.gasoptics.emulators.les import les_columns, mean_column, with_air_above
 from restudy.gasoptics.emulators.network import LongwaveNetwork, ShortwaveNetwork
 from restudy.gasoptics.emulators.scores import (
     FluxErrors,
@@ -22,6 +22,7 @@ from restudy.gasoptics.emulators.scores import (
     solve,
 )
 from restudy.gasoptics.emulators.training_sets import SetRecipe, joined_columns, make_set
+from restudy.gasoptics.experiments_reference import line_by_line_error
 from restudy.gasoptics.longwave import DIFFUSIVITY, GAUSS_1, Quadrature
 from restudy.gasoptics.reference import Fluxes, longwave_optics, shortwave_optics
 from restudy.gasoptics.rfmip import Rfmip
@@ -29,7 +30,6 @@ from restudy.gasoptics.standard import WELL_MIXED
 from restudy.gasoptics.tables import KDistribution
 
 _BLOCK = 20  # columns at a time
-_LOWEST_SUN = math.cos(math.radians(87))  # line-by-line fluxes stop at a zenith angle near 87.6
 _VALIDATION = 7_000_000  # seed; no training has it
 
 SIMULATIONS = ("cabauw", "rcemip")
@@ -102,6 +102,40 @@ def validation_columns(network: Net, base: str) -> Atmosphere:
     return paper_setup(replace(columns, gases=dict(columns.gases) | held))
 
 
+def simulated_columns(
+    simulation: str, air: datasets.Columns, *, covered: bool
+) -> tuple[Atmosphere, int]:
+    """Return columns as a large-eddy simulation has them, with the gases of other columns.
+
+    Parameters
+    ----------
+    simulation : str
+        One of `SIMULATIONS`.
+    air : datasets.Columns
+        Where gases that are well mixed are from, and the air above.
+    covered : bool
+        Whether the mean of these columns lies above the domain, as models of limited height have
+        it; without, nothing is there but the sun.
+
+    Returns
+    -------
+    columns : Atmosphere
+        In the paper's set-up, from the top down.
+    added : int
+        Layers above the domain.
+
+    Raises
+    ------
+    GasOpticsError
+        If the envelope of the simulation is not at hand.
+    """
+    mixed = {gas: float(air.atmosphere.gases[gas][0, 0]) for gas in WELL_MIXED}
+    columns = les_columns(datasets.les_envelope(simulation), _VALIDATION, 50, mixed)
+    above = mean_column(air.atmosphere, air.weight)
+    whole, added = with_air_above(columns, above) if covered else (columns, 0)
+    return paper_setup(whole), added
+
+
 def evaluate(network: Net) -> dict[str, Any]:
     """Score a network on all that is at hand.
 
@@ -131,17 +165,21 @@ def evaluate(network: Net) -> dict[str, Any]:
         "validation, standard": validation_columns(network, "standard"),
         "present day": paper_setup(real.atmosphere([0])),
         "authors' columns": paper_setup(datasets.paper_columns()),
-        **{f"LES, {name}": _simulated(name, real) for name in SIMULATIONS},
     }
     scores: dict[str, Any] = {}
     for name, columns in inside.items():
-        if _fits(network, columns):
-            scores[name] = asdict(_errors(network, table, columns))
+        if fits(network, columns):
+            scores[name] = asdict(errors_of(network, table, columns))
+    air = datasets.columns("rfmip")
+    for name, covered in itertools.product(SIMULATIONS, (False, True)):
+        columns, added = simulated_columns(name, air, covered=covered)
+        label = f"LES, {name}, air above" if covered else f"LES, {name}"
+        scores[label] = asdict(errors_of(network, table, columns, added))
     others = {
-        real.experiments[number]: asdict(_errors(network, table, columns))
+        real.experiments[number]: asdict(errors_of(network, table, columns))
         for number in range(1, len(real.experiments))
         for columns in [paper_setup(real.atmosphere([number]))]
-        if _fits(network, columns)
+        if fits(network, columns)
     }
     scores["other experiments"] = others
     if len(others) == len(real.experiments) - 1 and network.design.longwave:
@@ -150,18 +188,35 @@ def evaluate(network: Net) -> dict[str, Any]:
     return scores
 
 
-def _errors(network: Net, table: KDistribution, columns: Atmosphere) -> FluxErrors:
-    return flux_errors(*emulated_and_exact(network, table, columns), columns.p_lev)
+def errors_of(
+    network: Net, table: KDistribution, columns: Atmosphere, above: int = 0
+) -> FluxErrors:
+    """Return a network's errors of fluxes and heating rates, one ray of D = 1.66.
+
+    Parameters
+    ----------
+    network : LongwaveNetwork or ShortwaveNetwork
+        The network.
+    table : KDistribution
+        Its tables, in float64.
+    columns : Atmosphere
+        From the top down, in float64.
+    above : int
+        Layers at the top that are solved for but not looked at.
+
+    Returns
+    -------
+    FluxErrors
+        The errors.
+    """
+    ours, exact = (
+        Fluxes(x.up[:, above:], x.down[:, above:])
+        for x in emulated_and_exact(network, table, columns)
+    )
+    return flux_errors(ours, exact, columns.p_lev[:, above:])
 
 
-def _simulated(name: str, real: Rfmip) -> Atmosphere:
-    """Return columns as a large-eddy simulation has them, with the present day's gases."""
-    present = {gas: float(x[0, 0]) for gas, x in real.atmosphere([0]).gases.items()}
-    mixed = {gas: x for gas, x in present.items() if gas in WELL_MIXED}
-    return paper_setup(les_columns(datasets.les_envelope(name), _VALIDATION, 50, mixed))
-
-
-def _fits(network: Net, columns: Atmosphere) -> bool:
+def fits(network: Net, columns: Atmosphere) -> bool:
     """Return whether the gases that the network takes to be fixed have that value."""
     names, limits = network.range.names, network.range
     for gas in network.design.held:
@@ -189,23 +244,13 @@ def _forcing(network: Net, table: KDistribution, real: Rfmip) -> dict[str, Any]:
 
 def _line_by_line(network: Net, table: KDistribution, real: Rfmip) -> dict[str, float]:
     """Return the present day's errors of the tables and of the network beside LBLRTM [W/m2]."""
-    columns = real.atmosphere([0])
     spectrum = "longwave" if network.design.longwave else "shortwave"
-    fluxes = datasets.line_by_line_fluxes(spectrum)
-    seen = torch.ones(columns.columns, dtype=torch.bool)
-    if spectrum == "shortwave":
-        seen = columns.mu0 > _LOWEST_SUN
-    truth = Fluxes(*(x[: columns.columns][seen] for x in (fluxes.up, fluxes.down)))
-    columns = columns.part(seen)
-    ours, tables = emulated_and_exact(network, table, columns, GAUSS_1)
-    by_tables = flux_errors(tables, truth, columns.p_lev)
-    by_network = flux_errors(ours, truth, columns.p_lev)
-    return {
-        "tables_up": by_tables.up_rmse,
-        "network_up": by_network.up_rmse,
-        "tables_down": by_tables.down_rmse,
-        "network_down": by_network.down_rmse,
+    ours, tables = emulated_and_exact(network, table, real.atmosphere([0]), GAUSS_1)
+    found = {
+        name: line_by_line_error(real, fluxes, spectrum)
+        for name, fluxes in (("tables", tables), ("network", ours))
     }
+    return {f"{name}_{way}": found[name][way] for way in ("up", "down") for name in found}
 
 
 def _joined(parts: list[Fluxes]) -> Fluxes:

@@ -6,6 +6,7 @@ tile of `ROWS` rows and `LANES` outputs whose sums live in vector registers, is 
 compiler's own language: loops that LLVM vectorises by itself come to less than half the speed.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from numba.extending import intrinsic
 LANES = 16  # outputs of a tile: one vector of AVX-512, two of AVX2, four of NEON
 # Rows of a tile: as many sums as hide the latency of a multiply-add, and as fit into registers.
 ROWS = 12 if binding.get_host_cpu_features().get("avx512f") else 6
+SHORT = 2 * ROWS // 3  # rows of the tile for what is left: the fewest that hide that latency
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -30,9 +32,12 @@ class Net(NamedTuple):
     ----------
     weights : numpy.ndarray of float32, shape (all,)
         Every dense layer in panels of `LANES` outputs: their biases, then a row for each input.
-    plan : numpy.ndarray of int64, shape (experts, dense layers, 4)
+    plan : numpy.ndarray of int64, shape (experts, dense layers, 5)
         Of each dense layer: where its weights begin, the first column that it reads, the number of
-        its inputs and of its panels. The last two are the heads.
+        its inputs and of its panels, the first column that it writes. After the hidden ones come
+        the heads of A, one or several, and that of B.
+    hidden : int
+        Number of hidden layers.
     shift, scale : numpy.ndarray of float32, shape (inputs,)
         An input x enters as ``(x - shift) * scale``.
     slope : float
@@ -43,10 +48,13 @@ class Net(NamedTuple):
         Logarithm of the pressure at the edges of the bins of the training range [ln Pa].
     least, most : numpy.ndarray of float32, shape (bins, quantities)
         The training range.
+    inner : numpy.ndarray of float32, shape (2, quantities)
+        What lies inside the training range in every bin.
     """
 
     weights: np.ndarray
     plan: np.ndarray
+    hidden: int
     shift: np.ndarray
     scale: np.ndarray
     slope: np.float32
@@ -54,6 +62,7 @@ class Net(NamedTuple):
     edges: np.ndarray
     least: np.ndarray
     most: np.ndarray
+    inner: np.ndarray
 
 
 class Air(NamedTuple):
@@ -115,33 +124,41 @@ class Planck(NamedTuple):
     surface: np.ndarray
 
 
-@intrinsic
-def _tile(  # type: ignore[no-untyped-def]
-    typingctx, x, at, stride, weights, panel, inputs, out, to, out_stride, slope
-):
-    """Write ``act(bias + x @ w)`` for `ROWS` rows and the `LANES` outputs of one panel."""
-    integer = types.intp
-    signature = types.void(
-        *(x, integer, integer, weights, integer, integer, out, integer, integer, types.float32)
-    )
+def _tile_of(rows: int) -> Callable[..., None]:
+    """Return a function that writes ``act(bias + x @ w)`` for rows and the outputs of one panel."""
 
-    def generate(context: Any, build: Any, signature: Any, given: Any) -> Any:
-        def start(array: int, offset: int) -> Any:
-            kind = cgutils.create_struct_proxy(signature.args[array])  # type: ignore[no-untyped-call]
-            return build.gep(kind(context, build, given[array]).data, [given[offset]])
+    @intrinsic
+    def tile(  # type: ignore[no-untyped-def]
+        typingctx, x, at, stride, weights, panel, inputs, out, to, out_stride, slope
+    ):
+        integer = types.intp
+        signature = types.void(
+            *(x, integer, integer, weights, integer, integer, out, integer, integer, types.float32)
+        )
 
-        x_start, w_start, out_start = start(0, 1), start(3, 4), start(6, 7)
-        row_of = [build.gep(x_start, [build.mul(given[2], _INT(row))]) for row in range(ROWS)]
-        sums = _products(build, row_of, w_start, given[5])
-        slopes = _splat(build, given[9])
-        for row, total in enumerate(sums):
-            below = build.fmul(total, slopes)
-            active = build.select(build.fcmp_ordered(">", total, below), total, below)
-            place = build.gep(out_start, [build.mul(given[8], _INT(row))])
-            build.store(active, build.bitcast(place, _VECTOR.as_pointer()), align=4)
-        return context.get_dummy_value()
+        def generate(context: Any, build: Any, signature: Any, given: Any) -> Any:
+            def start(array: int, offset: int) -> Any:
+                kind = cgutils.create_struct_proxy(signature.args[array])  # type: ignore[no-untyped-call]
+                return build.gep(kind(context, build, given[array]).data, [given[offset]])
 
-    return signature, generate
+            x_start, w_start, out_start = start(0, 1), start(3, 4), start(6, 7)
+            row_of = [build.gep(x_start, [build.mul(given[2], _INT(row))]) for row in range(rows)]
+            sums = _products(build, row_of, w_start, given[5])
+            slopes = _splat(build, given[9])
+            for row, total in enumerate(sums):
+                below = build.fmul(total, slopes)
+                active = build.select(build.fcmp_ordered(">", total, below), total, below)
+                place = build.gep(out_start, [build.mul(given[8], _INT(row))])
+                build.store(active, build.bitcast(place, _VECTOR.as_pointer()), align=4)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    found: Callable[..., None] = tile
+    return found
+
+
+_tile, _short_tile = _tile_of(ROWS), _tile_of(SHORT)
 
 
 def _products(build: Any, row_of: list[Any], weights: Any, inputs: Any) -> list[Any]:
@@ -186,14 +203,27 @@ def _splat(build: Any, value: Any) -> Any:
 @njit(cache=True, nogil=True)
 def dense(x, start, stop, weights, plan, slope, out):  # type: ignore[no-untyped-def]
     """Write one dense layer for the rows from start to stop, and up to a whole tile more."""
-    offset, column, inputs, panels = plan
+    offset, column, inputs, panels, first = plan
+    stride, out_stride = x.shape[1], out.shape[1]
     for panel in range(panels):
-        begin = offset + panel * (inputs + 1) * LANES
-        for row in range(start, stop, ROWS):
-            at, to = row * x.shape[1] + column, row * out.shape[1] + panel * LANES
-            _tile(  # type: ignore[call-arg]
-                x, at, x.shape[1], weights, begin, inputs, out, to, out.shape[1], slope
-            )
+        begin, lane = offset + panel * (inputs + 1) * LANES, first + panel * LANES
+        row = start
+        while row + SHORT < stop:
+            at, to = row * stride + column, row * out_stride + lane
+            _tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
+            row += ROWS
+        if row < stop:
+            at, to = row * stride + column, row * out_stride + lane
+            _short_tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
+
+
+@njit(cache=True, nogil=True)
+def _within(values, least, most):  # type: ignore[no-untyped-def]
+    """Tell whether all values lie between two."""
+    beyond = 0
+    for value in values:
+        beyond += (value < least) | (value > most)
+    return beyond == 0
 
 
 @njit(cache=True, nogil=True)
@@ -201,6 +231,11 @@ def _inputs(column, net, air, x):  # type: ignore[no-untyped-def]
     """Write the standardised inputs; give how many layers lie outside the range of the training."""
     shift, scale, edges = net.shift, net.scale, net.edges
     outside, here, slack = 0, 0, np.float32(1e-6)
+    # Gases that are no input mostly lie inside in every bin, which is quickly seen.
+    looked_at, count = x.shape[1] - 2, air.quantities.shape[0]
+    for number in range(looked_at, count):
+        if not _within(air.quantities[number, column], net.inner[0, number], net.inner[1, number]):
+            looked_at = count
     for layer in range(air.pressure.shape[1]):
         pressure = air.pressure[column, layer]
         log_p = np.log(pressure)
@@ -208,7 +243,7 @@ def _inputs(column, net, air, x):  # type: ignore[no-untyped-def]
         while here < len(net.least) - 1 and log_p > edges[here + 1]:
             here += 1
         beyond = log_p < edges[0] - slack or log_p > edges[-1] + slack
-        for number in range(air.quantities.shape[0]):
+        for number in range(looked_at):
             value = air.quantities[number, column, layer]
             beyond |= value < net.least[here, number] or value > net.most[here, number]
             place = 1 if number == 0 else number + 2
@@ -234,10 +269,11 @@ def _roots(column, net, air, work):  # type: ignore[no-untyped-def]
         start, stop = (0, border) if expert == 1 else (border, layers)
         plan = net.plan[expert]
         source, target, other = work.x, work.even, work.odd
-        for number in range(len(plan) - 2):
+        for number in range(net.hidden):
             dense(source, start, stop, net.weights, plan[number], net.slope, target)
             source, target, other = target, other, target
-        dense(source, start, stop, net.weights, plan[-2], np.float32(1), work.a)
+        for number in range(net.hidden, len(plan) - 1):
+            dense(source, start, stop, net.weights, plan[number], np.float32(1), work.a)
         dense(source, start, stop, net.weights, plan[-1], np.float32(1), work.b)
     return outside
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +186,83 @@ def les_columns(
     ends = [2 * t_lay[:, [i]] - inside[:, [i]] for i in (0, -1)]
     t_lev = np.concatenate((ends[0], inside, ends[1]), axis=1)
     return _atmosphere(p_lay, t_lay, t_lev, humidity, gases)
+
+
+def with_air_above(columns: Atmosphere, above: Atmosphere) -> tuple[Atmosphere, int]:
+    """Put the air of another column on top of a domain, as the radiation of such models does.
+
+    Parameters
+    ----------
+    columns : Atmosphere
+        The domain, from the top down, all columns with the same pressure at the top.
+    above : Atmosphere
+        One column that reaches higher, from the top down.
+
+    Returns
+    -------
+    columns : Atmosphere
+        With the layers of `above` that lie above the domain; the lowest of them ends where the
+        domain begins.
+    added : int
+        How many layers these are.
+
+    Raises
+    ------
+    GasOpticsError
+        If the tops differ, `above` is not one column, does not reach above the domain or lacks a
+        gas of it.
+    """
+    lid = float(columns.p_lev[0, 0])
+    added = int((above.p_lev[0] < lid).sum())
+    if above.columns != 1 or not added or bool((columns.p_lev[:, 0] != lid).any()):
+        raise GasOpticsError(
+            f"{above.columns} columns from {float(above.p_lev.min()):.6g} Pa on, for domains whose "
+            f"tops are from {float(columns.p_lev[:, 0].min()):.6g} to "
+            f"{float(columns.p_lev[:, 0].max()):.6g} Pa; expected one that reaches above one top."
+        )
+    if missing := sorted(set(columns.gases) - set(above.gases)):
+        raise GasOpticsError(f"the air above has no {missing[0]}; give a mole fraction.")
+
+    def joined(mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+        return torch.cat((theirs[:, :added].expand(columns.columns, -1), mine), dim=1)
+
+    # The layer that the lid cuts keeps its air, but its mean pressure is that of what is left.
+    p_lay = above.p_lay.clone()
+    p_lay[0, added - 1] = (above.p_lev[0, added - 1] + lid) / 2
+    whole = replace(
+        columns,
+        p_lay=joined(columns.p_lay, p_lay),
+        p_lev=joined(columns.p_lev, above.p_lev),
+        t_lay=joined(columns.t_lay, above.t_lay),
+        t_lev=joined(columns.t_lev, above.t_lev),
+        gases={gas: joined(x, above.gases[gas]) for gas, x in columns.gases.items()},
+    )
+    return whole, added
+
+
+def mean_column(atmosphere: Atmosphere, weight: np.ndarray) -> Atmosphere:
+    """Return the weighted mean of columns, layer by layer.
+
+    Parameters
+    ----------
+    atmosphere : Atmosphere
+        The columns.
+    weight : numpy.ndarray, shape (columns,)
+        Weights that add up to 1.
+
+    Returns
+    -------
+    Atmosphere
+        One column; its gases are those of `atmosphere`.
+    """
+    share = torch.from_numpy(weight).to(atmosphere.p_lay)
+
+    def mean(x: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("c,c...->...", share, x)[None]
+
+    named = {f.name: getattr(atmosphere, f.name) for f in fields(atmosphere) if f.name != "gases"}
+    found = {name: mean(x) for name, x in named.items()}
+    return Atmosphere(**found, gases={gas: mean(x) for gas, x in atmosphere.gases.items()})
 
 
 def read_rcemip_column(path: Path) -> Atmosphere:

@@ -6,7 +6,7 @@ tropopause, the networks of one side are enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.les import Envelope, les_columns, les_samples
 from restudy.gasoptics.emulators.paper_networks import PaperLongwave, PaperShortwave
 from restudy.gasoptics.emulators.paper_training import (
+    Learnings,
     Recipe,
     train_paper_longwave,
     train_paper_shortwave,
@@ -50,7 +51,7 @@ class Tuned:
     errors: FluxErrors
 
 
-def tuned_longwave(
+def tuned(
     table: KDistribution,
     envelope: Envelope,
     size: str,
@@ -61,12 +62,12 @@ def tuned_longwave(
     count: int = 100,
     executor: Executor | None = None,
 ) -> Tuned:
-    """Train networks of the long wave for a simulation, and judge them.
+    """Train networks for a simulation, and judge them.
 
     Parameters
     ----------
     table : KDistribution
-        The tables to learn from.
+        The tables to learn from, of either spectral range.
     envelope : Envelope
         What air occurs.
     size : str
@@ -85,57 +86,17 @@ def tuned_longwave(
     Tuned
         The networks and their errors.
     """
-    samples, unseen = _drawn(envelope, seed, sets, count)
-    networks, _ = train_paper_longwave(
-        table, samples, size, recipe, seed=seed, ozone=False, executor=executor
-    )
+    first, *others = np.random.SeedSequence(seed).spawn(1 + sets)
+    samples = [les_samples(envelope, s, count) for s in others]
+    unseen = les_columns(envelope, first, count)
+    long = table.planck is not None
+    train: Callable[..., tuple[PaperLongwave | PaperShortwave, Learnings]]
+    train = train_paper_longwave if long else train_paper_shortwave
+    networks, _ = train(table, samples, size, recipe, seed=seed, ozone=False, executor=executor)
     with torch.no_grad():
+        exact = longwave_optics(table, unseen) if long else shortwave_optics(table, unseen)
         found = networks.double().optics(unseen)
-        return Tuned(size, networks, les_errors(found, longwave_optics(table, unseen), unseen))
-
-
-def tuned_shortwave(
-    table: KDistribution,
-    envelope: Envelope,
-    size: str,
-    recipe: Recipe,
-    *,
-    seed: int,
-    sets: int = 10,
-    count: int = 100,
-    executor: Executor | None = None,
-) -> Tuned:
-    """Train networks of the short wave for a simulation, and judge them.
-
-    Parameters
-    ----------
-    table : KDistribution
-        The tables to learn from.
-    envelope : Envelope
-        What air occurs.
-    size : str
-        One of `paper_networks.SIZES`.
-    recipe : Recipe
-        How they learn.
-    seed : int
-        Of all random numbers.
-    sets, count : int
-        Number of sets of samples, and of columns in each.
-    executor : concurrent.futures.Executor, optional
-        Trains the networks side by side.
-
-    Returns
-    -------
-    Tuned
-        The networks and their errors.
-    """
-    samples, unseen = _drawn(envelope, seed, sets, count)
-    networks, _ = train_paper_shortwave(
-        table, samples, size, recipe, seed=seed, ozone=False, executor=executor
-    )
-    with torch.no_grad():
-        found = networks.double().optics(unseen)
-        return Tuned(size, networks, les_errors(found, shortwave_optics(table, unseen), unseen))
+        return Tuned(size, networks, les_errors(found, exact, unseen))
 
 
 def les_errors(
@@ -159,11 +120,3 @@ def les_errors(
     """
     ours, theirs = (solve(optics, paper_setup(columns)).total() for optics in (found, exact))
     return flux_errors(ours, theirs, columns.p_lev)
-
-
-def _drawn(
-    envelope: Envelope, seed: int, sets: int, count: int
-) -> tuple[Iterable[Atmosphere], Atmosphere]:
-    """Return the sets of samples to learn from, and columns to judge on."""
-    first, *others = np.random.SeedSequence(seed).spawn(1 + sets)
-    return [les_samples(envelope, s, count) for s in others], les_columns(envelope, first, count)

@@ -176,7 +176,7 @@ def losses_and_gradient(
     ----------
     errors : torch.Tensor, shape (columns, layers, 2, g)
         Roots less the exact ones.
-    weight : torch.Tensor, shape (layers, 2, g)
+    weight : torch.Tensor, shape (layers, 2, g) or (columns, layers, 2, g)
         Of `root_loss`.
     sketch : torch.Tensor, shape (columns, layers, 2, g), or None
         Of `flux_loss`, which is 0 without.

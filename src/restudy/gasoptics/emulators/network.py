@@ -7,6 +7,7 @@ roots of `restudy.gasoptics.emulators.roots`.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -24,6 +25,7 @@ from restudy.gasoptics.tables import KDistribution, PlanckTable
 
 SLOPE = 0.2  # of the leaky ReLU below 0, as in arXiv 2005.02265
 ACTIVATIONS = ("leaky relu", "silu")
+WHOLE = 16  # g-points
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Design:
         ``"leaky relu"`` or ``"silu"``.
     experts : int
         2: a set of weights for each side of the tropopause; 1: one for both.
+    parts : int
+        Equal parts of the first block, each of which feeds its own share of the g-points, the first
+        part the first ones: neighbouring bands have gases in common.
     """
 
     table: str
@@ -55,6 +60,7 @@ class Design:
     blocks: tuple[int, int]
     activation: str = "leaky relu"
     experts: int = 1
+    parts: int = 1
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS or self.experts not in (1, 2):
@@ -65,6 +71,10 @@ class Design:
         if min(*self.hidden, *self.blocks, 1) < 1:
             raise GasOpticsError(
                 f"layers of {self.hidden} and blocks of {self.blocks}; expected at least 1."
+            )
+        if self.parts < 1 or self.blocks[0] % self.parts:
+            raise GasOpticsError(
+                f"a block of {self.blocks[0]} in {self.parts} parts; expected equal parts."
             )
 
     @property
@@ -84,9 +94,21 @@ class Design:
         --------
         >>> Design("lw-g256", ("h2o", "o3"), (), (64,), (32, 32)).multiply_adds(256)
         20800
+        >>> Design("lw-g256", ("h2o", "o3"), (), (64,), (32, 32), parts=2).multiply_adds(256)
+        16704
         """
         dense = sum(a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True))
-        return dense + sum(self.blocks) * g_points
+        return dense + sum(a * b for a, b in self.heads(g_points))
+
+    def heads(self, g_points: int) -> tuple[tuple[int, int], ...]:
+        """Return g-points and inputs of each head: of the parts of the first block, of the second.
+
+        The g-points are cut at multiples of `WHOLE`, which a vector unit takes at once.
+        """
+        cuts = [round(g_points * i / self.parts / WHOLE) * WHOLE for i in range(self.parts)]
+        counts = [b - a for a, b in itertools.pairwise((*cuts, g_points))]
+        each = self.blocks[0] // self.parts
+        return *((count, each) for count in counts), (g_points, self.blocks[1])
 
 
 @dataclass(frozen=True)
@@ -121,7 +143,7 @@ def spectrum_of(table: KDistribution) -> Spectrum:
     p = table.planck
     return Spectrum(
         tropopause=table.tropopause,
-        sizes=tuple(band.stop - band.start for band in table.bands),
+        sizes=table.sizes,
         planck=None if p is None else PlanckTable((), p.function, p.first, p.step),
         solar=None if table.solar is None else table.solar / table.solar.sum(),
     )
@@ -136,7 +158,8 @@ class Dense:
     hidden : tuple of (torch.Tensor, torch.Tensor)
         Weight (out, in) and bias (out,) of each hidden layer; the activation follows each.
     heads : tuple of (torch.Tensor, torch.Tensor)
-        Weight (g, block) and bias (g,) of families A and B; they give the roots themselves.
+        Weight (g, inputs) and bias (g,): of family A for each part of the first block, then of
+        family B; they give the roots themselves.
     """
 
     hidden: tuple[tuple[torch.Tensor, torch.Tensor], ...]
@@ -173,12 +196,14 @@ class Network(nn.Module):
         self.design, self.spectrum = design, spectrum
         inputs, g = design.widths[0], spectrum.g_points
         shapes = list(zip(design.widths[1:], design.widths[:-1], strict=True))
-        shapes += [(g, block) for block in design.blocks]
+        heads = design.heads(g)
+        shapes += heads
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for out, into in shapes * design.experts:
+        for number, (out, into) in enumerate(shapes * design.experts):
             weight = torch.zeros(out, into)
             if rng is not None:
-                gain = (2 / into) ** 0.5 if out != g else into**-0.5
+                last = number % len(shapes) >= len(shapes) - len(heads)
+                gain = into**-0.5 if last else (2 / into) ** 0.5
                 weight.normal_(0.0, gain, generator=rng)
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(torch.zeros(out)))
@@ -200,9 +225,15 @@ class Network(nn.Module):
         count = len(self.weights) // self.design.experts
         pairs = list(zip(self.weights, self.biases, strict=True))
         mine = pairs[expert * count : (expert + 1) * count]
-        scales = zip(mine[-2:], self.root_scale, self.root_shift, strict=True)
-        heads = [(w * scale[:, None], b * scale + shift) for (w, b), scale, shift in scales]
-        return Dense(tuple(mine[:-2]), tuple(heads))
+        sizes = [out for out, _ in self.design.heads(self.spectrum.g_points)]
+        scales, shifts = (
+            (*torch.split(x[0], sizes[:-1]), x[1]) for x in (self.root_scale, self.root_shift)
+        )
+        heads = [
+            (w * scale[:, None], b * scale + shift)
+            for (w, b), scale, shift in zip(mine[-len(sizes) :], scales, shifts, strict=True)
+        ]
+        return Dense(tuple(mine[: -len(sizes)]), tuple(heads))
 
     def roots(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the outputs A and B of n layers of air.
@@ -233,12 +264,12 @@ class Network(nn.Module):
             x = nn.functional.linear(x, weight, bias)
             silu = self.design.activation == "silu"
             x = nn.functional.silu(x) if silu else nn.functional.leaky_relu(x, SLOPE)
-        blocks = torch.split(x, list(self.design.blocks), dim=1)
-        first, second = (
+        blocks = torch.split(x, [weight.shape[1] for weight, _ in dense.heads], dim=1)
+        *first, second = (
             nn.functional.linear(block, weight, bias)
             for block, (weight, bias) in zip(blocks, dense.heads, strict=True)
         )
-        return first, second
+        return torch.cat(first, dim=1), second
 
     def roots_of(self, columns: Atmosphere) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the outputs A and B for columns of air, each (columns, layers, g)."""

@@ -69,7 +69,7 @@ def longwave_samples(
     located = locate(table, a)
     tau = absorption(table, a, located) / thickness(a, a.p_lay.dtype)
     fraction = planck_fraction(table.planck, a, located)
-    sizes = torch.tensor([band.stop - band.start for band in table.bands])
+    sizes = torch.tensor(table.sizes)
     sources = [
         fraction * band_radiance(table.planck, t).repeat_interleave(sizes, dim=-1)
         for t in (a.t_lay, a.t_lev[:, :-1], a.t_lev[:, 1:])

@@ -12,7 +12,7 @@ from restudy.gasoptics.errors import GasOpticsError
 
 # What a preset multiplies: widths, and sets of columns and steps; quick has steps of its own.
 _PRESETS = {"quick": (1, 1 / 12), "full": (1, 1.0), "paper": (2, 8.0)}
-_QUICK_STEPS, _QUICK_COLUMNS = (900, 400), 20
+_QUICK_STEPS, _QUICK_COLUMNS, _QUICK_SKETCHES = (900, 400), 20, 2
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,23 @@ class _Plan:
     sets: int
     steps: tuple[int, int]
     columns: int
+    kinds: tuple[str, ...] = ("perturbed", "drifted", "perturbed", "anywhere")
+    sketches: int = 2
+    parts: int = 1
 
 
+_NEAR = ("perturbed", "drifted")
+_ALL_KINDS = ("perturbed", "drifted", "perturbed", "anywhere", "shallow")
 _FULL = {
     ("lw-g256", False): _Plan(64, (48, 32), 1, 24, (3000, 2000), 64),
-    ("lw-g256", True): _Plan(128, (64, 32), 1, 40, (5000, 4000), 64),
+    ("lw-g256", True): _Plan(160, (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),
     ("lw-g128", False): _Plan(96, (48, 32), 2, 24, (4000, 2500), 24),
-    ("lw-g128", True): _Plan(128, (48, 32), 2, 40, (5000, 4000), 64),
+    ("lw-g128", True): _Plan(128, (48, 32), 2, 40, (5000, 4000), 64, _NEAR),
     ("sw-g224", False): _Plan(64, (48, 8), 2, 24, (3000, 2000), 64),
     ("sw-g224", True): _Plan(64, (48, 8), 2, 24, (6000, 4000), 24),
     ("sw-g112", False): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
     ("sw-g112", True): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
 }
-_NEAR = ("perturbed", "drifted")  # kinds of columns of the long wave with all gases
 
 
 def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
@@ -81,13 +85,20 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
         other_gases=other_gases,
         experts=plan.experts,
     )
+    design = replace(design, parts=plan.parts)
     rates = (2e-2, False), (1e-3, True)
     stages = [
         Stage(count, rate, columns, fluxes)
         for count, (rate, fluxes) in zip(steps, rates, strict=True)
     ]
-    recipe = Recipe(design, other_gases, round(more * plan.sets), tuple(stages))
-    return replace(recipe, kinds=_NEAR) if design.longwave and other_gases else recipe
+    return Recipe(
+        design,
+        other_gases,
+        round(more * plan.sets),
+        tuple(stages),
+        plan.kinds,
+        sketches=_QUICK_SKETCHES if name == "quick" else plan.sketches,
+    )
 
 
 def design_for(

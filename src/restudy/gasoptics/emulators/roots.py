@@ -18,7 +18,7 @@ import torch
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.optical_depth import absorption, locate, rayleigh_scattering
-from restudy.gasoptics.planck import ThermalSource, band_radiance, planck_fraction
+from restudy.gasoptics.planck import planck_fraction, shared_out
 from restudy.gasoptics.reference import LongwaveOptics, ShortwaveOptics
 from restudy.gasoptics.tables import KDistribution, PlanckTable
 
@@ -79,29 +79,9 @@ def longwave_from_roots(
     -------
     LongwaveOptics
         In the precision of the roots.
-
-    Notes
-    -----
-    A level between two layers has the geometric mean of their Planck fractions, which is the
-    product of their roots.
     """
-    counts = torch.tensor(sizes, device=a.device)
-
-    def emitted(share: torch.Tensor, temperature: torch.Tensor) -> torch.Tensor:
-        bands = band_radiance(planck, temperature.to(planck.function.dtype)).to(share.dtype)
-        return share * bands.repeat_interleave(counts, dim=-1, output_size=share.shape[-1])
-
-    share = b * b
-    between = (b[:, :-1] * b[:, 1:]).abs()
-    of_level = torch.cat((share[:, :1], between, share[:, -1:]), dim=1)
-    return LongwaveOptics(
-        tau=thickness_of(columns).to(a.dtype) * _eighth_power(a),
-        source=ThermalSource(
-            layer=emitted(share, columns.t_lay),
-            level=emitted(of_level, columns.t_lev),
-            surface=emitted(share[:, -1], columns.t_sfc),
-        ),
-    )
+    depth = thickness_of(columns).to(a.dtype) * _eighth_power(a)
+    return LongwaveOptics(depth, shared_out(planck, sizes, b * b, columns))
 
 
 def shortwave_from_roots(

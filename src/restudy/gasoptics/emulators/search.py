@@ -142,7 +142,8 @@ def variants(
     found = []
     for factor in (0.25, 0.5, 0.75, 1.0, 1.5):
         hidden = tuple(max(4, round(factor * width)) for width in design.hidden)
-        first, second = (max(4, round(factor * width)) for width in design.blocks)
+        first = design.parts * max(4, round(factor * design.blocks[0] / design.parts))
+        second = max(4, round(factor * design.blocks[1]))
         found.append(replace(middle, design=replace(design, hidden=hidden, blocks=(first, second))))
     others = (
         replace(design, activation="silu"),

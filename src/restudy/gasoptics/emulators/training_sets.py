@@ -20,9 +20,11 @@ from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.columns import (
     ANYWHERE,
     CLIMATES,
+    LIMITED,
     WEATHER,
     drifted_columns,
     perturbed_columns,
+    shallow_columns,
     with_other_gases,
 )
 from restudy.gasoptics.emulators.losses import sketches
@@ -48,7 +50,8 @@ class SetRecipe:
         ``"rfmip"``: the 100 sites of RFMIP, present day; ``"standard"``: standard atmospheres.
     kind : str
         ``"perturbed"`` (the paper's recipe), ``"drifted"`` (by weather, or by climates where the
-        gases vary) or ``"anywhere"`` (drifted much farther).
+        gases vary), ``"anywhere"`` (drifted much farther) or ``"shallow"`` (as far, with any amount
+        of ozone, and cut off at the top).
     other_gases : bool
         Whether the well-mixed gases are drawn anew for each column.
     copies : int
@@ -204,7 +207,10 @@ def _columns(recipe: SetRecipe, rng: np.random.Generator) -> Atmosphere:
         columns = perturbed_columns(base, number)
     else:
         near = CLIMATES if recipe.other_gases else WEATHER
-        columns = drifted_columns(base, number, ANYWHERE if recipe.kind == "anywhere" else near)
+        drift = {"drifted": near, "anywhere": ANYWHERE, "shallow": LIMITED}[recipe.kind]
+        columns = drifted_columns(base, number, drift)
+    if recipe.kind == "shallow":
+        columns = shallow_columns(columns, int(rng.integers(2**62)))
     if recipe.other_gases:
         columns = with_other_gases(columns, int(rng.integers(2**62)))
     size = columns.columns

@@ -109,7 +109,7 @@ class UkkonenLongwave(nn.Module):
         super().__init__()
         if table.planck is None:
             raise GasOpticsError(f"{table.name} is of the short wave; use lw-g256.")
-        self.absorption, self.planck, self.bands = absorption, planck, table.bands
+        self.absorption, self.planck, self.sizes = absorption, planck, table.sizes
         self._empty = PlanckTable((), torch.zeros(0), table.planck.first, table.planck.step)
         self.register_buffer("planck_function", table.planck.function.float())
 
@@ -140,7 +140,7 @@ class UkkonenLongwave(nn.Module):
         tau = _optical_depth(self.absorption, columns)
         function = replace(self._empty, function=self.planck_function)
         fraction = self.planck(columns).square()
-        return LongwaveOptics(tau, shared_out(function, self.bands, fraction, columns))
+        return LongwaveOptics(tau, shared_out(function, self.sizes, fraction, columns))
 
 
 class UkkonenShortwave(nn.Module):

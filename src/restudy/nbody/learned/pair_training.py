@@ -53,7 +53,7 @@ class Recipe:
     each: int = 5
     width: int = 32
     adam_steps: int = 300
-    iterations: int = 150
+    iterations: int = 400
 
     @classmethod
     def quick(cls) -> Recipe:

@@ -7,6 +7,7 @@ are differentiated many at once, as soon as all states are known, and their Jaco
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -358,7 +359,9 @@ class _Problem:
 
 
 def _dual(x: torch.Tensor, tangent: torch.Tensor) -> torch.Tensor:
-    dual: torch.Tensor = forward_ad.make_dual(x, tangent)  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():  # the first call makes torch load what it deprecates itself
+        warnings.filterwarnings("ignore", r"`torch\.jit", DeprecationWarning)
+        dual: torch.Tensor = forward_ad.make_dual(x, tangent)  # type: ignore[no-untyped-call]
     return dual
 
 
