@@ -1,1 +1,1 @@
-"""Interactions that are learned: from forces, and from orbits alone."""
+"""Interactions that are learned: the paper's network, pairs of bodies, fields around a star."""

@@ -1,0 +1,262 @@
+"""The Wisdom-Holman map of one system with any kick, be it exact, zero or learned.
+
+The drift is compiled and the kick is any Python function, which may see momenta, as that of the
+paper's network does: then the map is no longer symplectic, and the step is still explicit. For an
+exact kick alone `restudy.nbody.compiled` is much faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+
+from restudy.nbody.compiled_drift import kepler_one
+from restudy.nbody.errors import NBodyError
+from restudy.nbody.jacobi import inertial_matrix, jacobi_masses
+from restudy.nbody.splitting import WISDOM_HOLMAN_91
+from restudy.nbody.system import System
+from restudy.nbody.trajectory import Trajectory
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class JacobiFrame:
+    """Masses of a system, and what relates its Jacobi coordinates to places in space.
+
+    Attributes
+    ----------
+    masses : numpy.ndarray, shape (N,)
+        Of star and planets, from the inside to the outside [M_sun].
+    gravity : float
+        The constant of gravity [au^3 / (M_sun yr^2)].
+    """
+
+    masses: FloatArray
+    gravity: float
+
+    @cached_property
+    def reduced(self) -> FloatArray:
+        """The mass of each Jacobi coordinate, m' = m eta_{i-1} / eta_i, (N - 1,)."""
+        return jacobi_masses(self._tensor)[1:].numpy()
+
+    @cached_property
+    def mu(self) -> FloatArray:
+        """What attracts each planet in the drift, G m_0 eta_i / eta_{i-1}, (N - 1,)."""
+        return WISDOM_HOLMAN_91.mu(self._tensor, self.gravity).numpy()
+
+    @cached_property
+    def places(self) -> FloatArray:
+        """The matrix from Jacobi coordinates to places about the barycentre, (N, N - 1)."""
+        return inertial_matrix(self._tensor)[:, 1:].numpy().copy()
+
+    @property
+    def _tensor(self) -> torch.Tensor:
+        return torch.tensor(self.masses)
+
+    @cached_property
+    def heliocentric(self) -> FloatArray:
+        """The matrix from Jacobi coordinates to those about the star, (N - 1, N - 1)."""
+        return self.places[1:] - self.places[0]
+
+    def jacobi(self, places: FloatArray) -> FloatArray:
+        """Return the Jacobi coordinates (..., N - 1, 3) of places or velocities (..., N, 3)."""
+        about_star = places[..., 1:, :] - places[..., :1, :]
+        return np.asarray(np.linalg.solve(self.heliocentric, about_star), np.float64)
+
+
+def frame_of(system: System) -> JacobiFrame:
+    """Return the frame of a system, whose planets are in the order of their Jacobi coordinates."""
+    return JacobiFrame(system.masses, system.gravity)
+
+
+class Kick(Protocol):
+    """What accelerates the planets between two drifts."""
+
+    def __call__(self, q: FloatArray, v: FloatArray, /) -> FloatArray:
+        """Return Jacobi accelerations (N - 1, 3) of Jacobi positions and velocities."""
+        ...
+
+
+class ZeroKick:
+    """No interaction at all: each planet stays on its ellipse."""
+
+    def __call__(self, q: FloatArray, v: FloatArray, /) -> FloatArray:
+        """Return zeros."""
+        return np.zeros_like(q)
+
+
+class TrueKick:
+    """The acceleration by the interaction Hamiltonian of Wisdom & Holman (1991).
+
+    Parameters
+    ----------
+    frame : JacobiFrame
+        Of the system.
+    """
+
+    def __init__(self, frame: JacobiFrame) -> None:
+        self._frame = frame
+
+    def __call__(self, q: FloatArray, v: FloatArray, /) -> FloatArray:
+        """Return Jacobi accelerations [au/yr2]."""
+        frame = self._frame
+        force = interaction_force(q, frame.masses, frame.places, frame.gravity)
+        return force / frame.reduced[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class JacobiTrajectory:
+    """States of a run in Jacobi coordinates, the first among them.
+
+    Attributes
+    ----------
+    frame : JacobiFrame
+        Masses.
+    times : numpy.ndarray, shape (samples,)
+        Since the start [yr].
+    positions, velocities : numpy.ndarray, shape (samples, N - 1, 3)
+        After the second half of the kick [au], [au/yr].
+    """
+
+    frame: JacobiFrame
+    times: FloatArray
+    positions: FloatArray
+    velocities: FloatArray
+
+    def barycentric(self) -> Trajectory:
+        """Return the trajectory of star and planets in the frame of the barycentre."""
+        places = self.frame.places
+        return Trajectory(self.times, places @ self.positions, places @ self.velocities)
+
+
+def integrate_kicked(
+    system: System,
+    step: float,
+    steps: int,
+    kick: Kick,
+    *,
+    first: Kick | None = None,
+    sample_every: int = 1,
+) -> JacobiTrajectory:
+    """Follow a system: half a kick, a drift, half a kick.
+
+    Parameters
+    ----------
+    system : System
+        With the planets in the order of their Jacobi coordinates.
+    step : float
+        Of time [yr].
+    steps : int
+        How many.
+    kick : Kick
+        Called after each drift; what it returns serves this step's second and the next step's
+        first half.
+    first : Kick, optional
+        Of the first half step alone; the authors' code has the exact one there, whatever follows.
+    sample_every : int
+        Steps from one sample to the next.
+
+    Returns
+    -------
+    JacobiTrajectory
+        The start, and each `sample_every`-th step.
+
+    Raises
+    ------
+    NBodyError
+        If the numbers of steps are below 1, or a kick is no number.
+    """
+    if steps < 1 or sample_every < 1:
+        raise NBodyError(f"{steps} steps, one in {sample_every} kept; expected 1 or more of both.")
+    frame = frame_of(system)
+    q, v = frame.jacobi(system.positions), frame.jacobi(system.velocities)
+    shape = (steps // sample_every + 1, *q.shape)
+    positions, velocities = np.empty(shape), np.empty(shape)
+    positions[0], velocities[0] = q, v
+    acceleration = _checked((kick if first is None else first)(q, v), 0.0)
+    for number in range(1, steps + 1):
+        v = v + 0.5 * step * acceleration
+        q, v = drift(q, v, frame.mu, step)
+        acceleration = _checked(kick(q, v), number * step)
+        v = v + 0.5 * step * acceleration
+        if number % sample_every == 0:
+            positions[number // sample_every], velocities[number // sample_every] = q, v
+    times = step * sample_every * np.arange(shape[0])
+    return JacobiTrajectory(frame, times, positions, velocities)
+
+
+def _checked(acceleration: FloatArray, time: float) -> FloatArray:
+    if not np.isfinite(acceleration).all():
+        raise NBodyError(
+            f"the kick at {time:.10g} yr is no number; use a shorter step, or a kick that was "
+            "learnt where the planets are."
+        )
+    return acceleration
+
+
+@njit(cache=True, nogil=True)
+def drift(q, v, mu, step):  # type: ignore[no-untyped-def]
+    """Move each planet along its conic; return positions and velocities."""
+    positions, velocities = q.copy(), v.copy()
+    for i in range(q.shape[0]):
+        moved, faster = kepler_one(
+            q[i, 0], q[i, 1], q[i, 2], v[i, 0], v[i, 1], v[i, 2], mu[i], step
+        )
+        for k in range(3):
+            positions[i, k] += moved[k]
+            velocities[i, k] += faster[k]
+    return positions, velocities
+
+
+def interaction_force(
+    q: FloatArray, masses: FloatArray, places: FloatArray, gravity: float
+) -> FloatArray:
+    """Return -dH_int/dq' of the split of Wisdom & Holman (1991).
+
+    Parameters
+    ----------
+    q : numpy.ndarray, shape (N - 1, 3)
+        Jacobi positions [au].
+    masses : numpy.ndarray, shape (N,)
+        Of star and planets [M_sun].
+    places : numpy.ndarray, shape (N, N - 1)
+        Of `JacobiFrame`.
+    gravity : float
+        The constant of gravity.
+
+    Returns
+    -------
+    numpy.ndarray, shape (N - 1, 3)
+        Forces on the Jacobi coordinates [M_sun au/yr2].
+    """
+    on_bodies, outwards = _forces(places @ q, q, masses, gravity)
+    return np.asarray(places.T @ on_bodies + outwards, np.float64)
+
+
+@njit(cache=True, nogil=True)
+def _forces(r, q, masses, gravity):  # type: ignore[no-untyped-def]
+    """Return forces of all pairs but the first, (N, 3), and what the drift has too much, at q."""
+    count = len(masses)
+    on_bodies, outwards = np.zeros((count, 3)), np.zeros((count - 1, 3))
+    for i in range(count):
+        for j in range(max(i + 1, 2), count):
+            x, y, z = r[j, 0] - r[i, 0], r[j, 1] - r[i, 1], r[j, 2] - r[i, 2]
+            square = x * x + y * y + z * z
+            pull = gravity * masses[i] * masses[j] / (square * np.sqrt(square))
+            for k, d in enumerate((x, y, z)):
+                on_bodies[i, k] += pull * d
+                on_bodies[j, k] -= pull * d
+    for i in range(1, count - 1):
+        square = q[i, 0] ** 2 + q[i, 1] ** 2 + q[i, 2] ** 2
+        for k in range(3):
+            outwards[i, k] = (
+                gravity * masses[0] * masses[i + 1] / (square * np.sqrt(square)) * q[i, k]
+            )
+    return on_bodies, outwards
