@@ -8,8 +8,8 @@ from importlib import resources
 
 import numpy as np
 
-from restudy.nbody.learned.comparison import energies
-from restudy.nbody.learned.kicked import FloatArray, JacobiTrajectory
+from restudy.nbody.learned.comparison import Deviation
+from restudy.nbody.learned.kicked import FloatArray
 from restudy.nbody.system import System
 
 
@@ -59,7 +59,21 @@ def notebook_energy(system: System) -> float:
     return System(system.masses, x, v, system.names, system.gravity).energy()
 
 
-def as_published(run: JacobiTrajectory, start: System) -> FloatArray:
-    """Return abs((E - E_0) / E_0) of a run as the notebook prints it, without the start."""
-    reference = notebook_energy(start)
-    return np.abs((energies(run)[1:] - reference) / reference)
+def as_published(run: Deviation, start: System) -> FloatArray:
+    """Return the energy errors of a run as the notebook prints them.
+
+    Parameters
+    ----------
+    run : Deviation
+        Of the run.
+    start : System
+        What it started from, in the coordinates of the notebook.
+
+    Returns
+    -------
+    numpy.ndarray, shape (samples - 1,)
+        abs((E - E_0) / E_0) after the start, with the E_0 of `notebook_energy`.
+    """
+    true, reference = start.barycentric().energy(), notebook_energy(start)
+    energy = true + abs(true) * run.energy[1:]
+    return np.abs((energy - reference) / reference)
