@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,17 @@ import torch
 
 from restudy.nbody.catalogue import sun_jupiter_saturn, trappist_1
 from restudy.nbody.compiled import integrate_compiled
+from restudy.nbody.compiled_setup import Scheme
 from restudy.nbody.composition import ABA_10_6_4, integrate_composition
 from restudy.nbody.correctors import integrate_corrected
 from restudy.nbody.diagnostics import energy_error, orbits
+from restudy.nbody.errors import StepWarning
 from restudy.nbody.ias15 import integrate_ias15
 from restudy.nbody.kepler import g_functions, universal_anomaly, within_a_period
 from restudy.nbody.leapfrog import integrate_leapfrog
 from restudy.nbody.lyapunov import chaos
 from restudy.nbody.secular import laplace_lagrange
+from restudy.nbody.splitting import REBOUND
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import FloatArray, Trajectory
 from restudy.nbody.units import GRAVITY
@@ -231,6 +235,61 @@ def law_findings(table: pd.DataFrame, setup: Setup) -> dict[str, float]:
         "ias15-energy": float(until["IAS15"]),
         "secular-period": exchange_ratio(setup.exchange),
     }
+
+
+def beside_whfast(recorded: Mapping[str, Any], start: Mapping[str, Any]) -> dict[str, float]:
+    """Compare Sun, Jupiter and Saturn with what rebound's WHFast made of them.
+
+    Parameters
+    ----------
+    recorded : mapping
+        ``validation/2111.15631/whfast.json``.
+    start : mapping
+        Their initial state, of ``systems.json`` beside it.
+
+    Returns
+    -------
+    dict of str to float
+        For the claims: of all steps the ratio of the largest energy errors that is farthest from
+        one, and the largest difference of positions after 100,000 steps [au].
+    """
+    system = System(start["masses"], start["positions"], start["velocities"])
+    mine = [
+        row
+        for row in recorded["energy"]
+        if row["system"] == "sun-jupiter-saturn" and row["coordinates"] == "jacobi"
+    ]
+    ratios = []
+    for row in mine:
+        run = _as_whfast(system, row["step"], row["steps"], row["steps"] // row["samples"])
+        worst = np.abs(energy_error(system.masses, run)).max()
+        ratios.append(float(worst / row["max_relative_error"]))
+    (final,) = (
+        row
+        for row in recorded["final"]
+        if row["system"] == "sun-jupiter-saturn" and row["coordinates"] == "jacobi"
+    )
+    steps = final["steps"][-1]
+    last = _as_whfast(system, final["step"], steps, steps).positions[-1]
+    theirs = np.array(final["positions"][-1])
+    return {
+        "whfast-energy": max(ratios, key=lambda ratio: abs(ratio - 1)),
+        "whfast-positions": float(np.abs(last - last[0] - theirs).max()),
+    }
+
+
+def _as_whfast(system: System, step: float, steps: int, every: int) -> Trajectory:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StepWarning)  # the longest step is chosen on purpose
+        return integrate_compiled(
+            system,
+            step,
+            steps,
+            sample_every=every,
+            split=REBOUND,
+            scheme=Scheme.DRIFT_KICK_DRIFT,
+            hill_radii=0.0,
+        )
 
 
 def chaos_table(setup: Setup, *, seed: int) -> pd.DataFrame:

@@ -188,9 +188,7 @@ def _observed(
     system: System, forces: Sequence[Force], orbits: int, rng: np.random.Generator
 ) -> Observations:
     step = float(system.periods()[0]) / _STEPS_A_PERIOD
-    return observe(
-        system, forces, step=step, every=10, samples=4 * orbits, noise=_NOISE, rng=rng
-    )
+    return observe(system, forces, step=step, every=10, samples=4 * orbits, noise=_NOISE, rng=rng)
 
 
 def _guess(system: System, rng: np.random.Generator) -> System:
