@@ -110,8 +110,10 @@ class Port:
                 f"the port {self.name} has a handler, so nothing can be received there at "
                 f"{self.sim.now} ns: use the one or the other."
             )
-        event = Event(self.sim)
-        event.callbacks = _Waiters(self, event)
+        event = self.sim.event()
+        event.callbacks = waiters = _Waiters()
+        waiters.port = self
+        waiters.event = event
         return event
 
     @property
@@ -186,11 +188,10 @@ class _Waiters(list[Callable[[Event], Expression | None]]):
 
     __slots__ = ("event", "port")
 
-    def __init__(self, port: Port, event: Event) -> None:
-        self.port = port
-        self.event = event
+    port: Port
+    event: Event
 
     def append(self, callback: Callable[[Event], Expression | None]) -> None:
-        super().append(callback)
+        list.append(self, callback)
         if len(self) == 1:
             self.port._register(self.event)

@@ -140,7 +140,7 @@ class QuantumProcessor(QuantumMemory):
                 f"the processor {self.name} is busy at {self.sim.now} ns: wait for the program "
                 "that runs, or abort it."
             )
-        done = self._done = Event(self.sim)
+        done = self._done = self.sim.event()
         self._program = program
         self._where = positions
         self._advance(None)

@@ -55,9 +55,8 @@ class Process(Event):
         self._generator = generator
         self._send = generator.send
         self._wake: Callable[[Event], None] | None = self._resume
-        turn = Event(sim)
-        turn.callbacks = turn._value = None
-        self._wait(turn)
+        self._target = turn = sim._turn
+        sim.schedule(self._wake, turn)
 
     def stop(self) -> None:
         """End the process where it waits (its ``finally`` blocks run); those who wait for it fail.
