@@ -122,8 +122,6 @@ class Simulation:
         self._dropped = 0  # entries that left the timeline without a call
         self._own = 0  # entries of `run` itself that were called
         self._run: object | None = None  # which call of `run` is at work
-        self._turn = turn = Event(self)  # it has fired: what a process that begins waits for
-        turn.callbacks = turn._value = None
 
     @cached_property
     def rng(self) -> np.random.Generator:
@@ -335,7 +333,7 @@ class Simulation:
                 continue
             self.now = time
             pending = Pending(time, priority, _described(callback, args))
-            if isinstance(callback, Event):
+            if type(callback) is Event:
                 callback._call(args)
             else:
                 callback(*args)
@@ -390,7 +388,7 @@ class Simulation:
             else:
                 self.now = now = time
                 same = 0
-            if isinstance(callback, Event):
+            if type(callback) is Event:
                 callback._call(args)
             else:
                 callback(*args)

@@ -102,7 +102,11 @@ class BellPair:
         assert isinstance(channel, PauliChannel)
         scales = channel.scales
         means = self.means
-        if len(at) == 1:
+        if len(at) == 1 and _diagonal(means):
+            means[5] *= scales[1]
+            means[10] *= scales[2]
+            means[15] *= scales[3]
+        elif len(at) == 1:
             shift = 2 * (self.size - 1 - at[0])
             for p, mean in means.items():
                 means[p] = mean * scales[p >> shift & 3]
@@ -181,6 +185,25 @@ def _picked(p: int, at: tuple[int, ...]) -> int:
     return p if at[0] == 0 else p >> 2 | (p & 3) << 2 * (len(at) - 1)
 
 
+def _diagonal(means: dict[int, float]) -> bool:
+    """Tell whether a pair is diagonal in the Bell basis: XX, YY and ZZ are all that has a mean."""
+    return len(means) == 3 and 5 in means and 10 in means and 15 in means
+
+
+def _convolved(
+    left: dict[int, float], right: dict[int, float], rng: np.random.Generator
+) -> tuple[int, BellPair]:
+    """Do as `swapped` with two Bell-diagonal pairs."""
+    outcome = int(4 * rng.random())  # all four are equally likely
+    _, x, y, z = _SIGNS[outcome]
+    means = {
+        5: x * left[5] * right[5],
+        10: y * left[10] * right[10],
+        15: z * left[15] * right[15],
+    }
+    return outcome, BellPair(means, 2)
+
+
 def swapped(
     left: BellPair, a: int, right: BellPair, b: int, *, rng: np.random.Generator
 ) -> tuple[int, BellPair]:
@@ -194,6 +217,8 @@ def swapped(
     tuple of int and BellPair
         The Bell state found, and the state of the two others.
     """
+    if _diagonal(left.means) and _diagonal(right.means):
+        return _convolved(left.means, right.means, rng)
     a_shift, b_shift = 2 * (1 - a), 2 * (1 - b)
     entangled = {}  # by the Pauli on the measured qubit: on the other, and the mean
     for p, mean in right.means.items():

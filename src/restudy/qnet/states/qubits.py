@@ -158,7 +158,11 @@ def noise(channel: Noise, *qubits: Qubit, rng: np.random.Generator) -> None:
     QnetError
         As `operate` does.
     """
-    state, at = _together(qubits, channel.qubits, channel.name)
+    if len(qubits) == 1 == channel.qubits:
+        (qubit,) = qubits
+        state, at = qubit.state or _state(qubit), (qubit.at,)
+    else:
+        state, at = _together(qubits, channel.qubits, channel.name)
     if not state.takes(channel):
         state = _promote(state, channel.name)
     state.channel(channel, at, rng=rng)
