@@ -90,9 +90,13 @@ class Port:
         QnetError
             If the port is not connected.
         """
-        if self._peer is None:
+        peer = self._peer
+        if peer is None:
             raise self._nowhere(message)
-        self._peer._take(message)
+        if peer._handler is not None:
+            peer._handler(message)
+        else:
+            peer._take(message)
 
     def receive(self) -> Event:
         """Return the event of the next message; its value is the message.
