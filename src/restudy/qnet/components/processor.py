@@ -312,9 +312,7 @@ class QuantumProcessor(QuantumMemory):
             self._suffer(physical.noise_after, physical.duration_ns, positions)
         return outcome
 
-    def _suffer(
-        self, model: NoiseModel, duration: float, positions: list[MemoryPosition]
-    ) -> None:
+    def _suffer(self, model: NoiseModel, duration: float, positions: list[MemoryPosition]) -> None:
         """Apply the noise of an instruction to the qubits that are there."""
         channel = model.channel(duration)
         if channel is None:

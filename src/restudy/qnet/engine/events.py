@@ -107,13 +107,13 @@ class Event:
         """Give the expression that waits for both events."""
         if not isinstance(other, Event):
             return NotImplemented
-        return _of_two(self, other, 2)
+        return Expression(self.sim, (self, other), 2)
 
     def __or__(self, other: Event) -> Expression:
         """Give the expression that waits for the first of both events."""
         if not isinstance(other, Event):
             return NotImplemented
-        return _of_two(self, other, 1)
+        return Expression(self.sim, (self, other), 1)
 
     def __repr__(self) -> str:
         """Class and what is known of the event."""
@@ -191,38 +191,31 @@ class Expression(Event):
         self.error = None
         self.terms = terms
         self._needed = needed
-        self._fired: list[Event] | None = None
+        self._fired: list[Event] = []
         count = self._count
         for term in terms:
-            if term.callbacks is not None:
-                term.callbacks.append(count)
-            elif self._fired is None:
-                self._fired = [term]
-            else:
+            if term.callbacks is None:
                 self._fired.append(term)
-        if self._fired is not None:
-            self._count_early(self._fired)
+            else:
+                term.callbacks.append(count)
+        if self._fired:
+            self._count_early()
 
     def _count(self, term: Event) -> Expression | None:
         """Count a term that fires; return the expression if that completes it."""
         if self._value is not PENDING:
             return None
-        needed, fired = self._needed, self._fired
-        if term.error is not None:
-            self._value = None
-            self.error = term.error
-            self._leave()
-        elif needed == 1:
-            self._value = (term,)
-            self._leave()
-        elif fired is None:
-            self._fired = [term]
-            return None
-        else:
-            fired.append(term)
-            if len(fired) < needed:
+        fired = self._fired
+        fired.append(term)
+        if term.error is None:
+            if len(fired) < self._needed:
                 return None
             self._value = tuple(fired)
+        else:
+            self._value = None
+            self.error = term.error
+        if len(fired) < len(self.terms):
+            self._leave()
         return self
 
     def _spread(self, ready: list[Expression]) -> None:
@@ -237,8 +230,9 @@ class Expression(Event):
             if expression is not None:
                 ready.append(expression)
 
-    def _count_early(self, fired: list[Event]) -> None:
+    def _count_early(self) -> None:
         """Count the terms that had fired before the expression was made."""
+        fired = self._fired
         failed = next((term for term in fired if term.error is not None), None)
         if failed is not None:
             self._leave()
@@ -253,27 +247,6 @@ class Expression(Event):
         for term in self.terms:
             if term.callbacks is not None:
                 term.callbacks.remove(count)
-
-
-_new = object.__new__
-
-
-def _of_two(a: Event, b: Event, needed: int) -> Expression:
-    """Do as ``Expression(a.sim, (a, b), needed)``, in half of its time if neither has fired."""
-    if a.callbacks is None or b.callbacks is None:
-        return Expression(a.sim, (a, b), needed)
-    expression: Expression = _new(Expression)
-    expression.sim = a.sim
-    expression.callbacks = []
-    expression._value = PENDING
-    expression.error = None
-    expression.terms = (a, b)
-    expression._needed = needed
-    expression._fired = None
-    count = expression._count
-    a.callbacks.append(count)
-    b.callbacks.append(count)
-    return expression
 
 
 def all_of(events: Iterable[Event]) -> Expression:

@@ -160,7 +160,8 @@ def noise(channel: Noise, *qubits: Qubit, rng: np.random.Generator) -> None:
     """
     if len(qubits) == 1 == channel.qubits:
         (qubit,) = qubits
-        state, at = qubit.state or _state(qubit), (qubit.at,)
+        at: tuple[int, ...] = (qubit.at,)
+        state = qubit.state or _state(qubit)
     else:
         state, at = _together(qubits, channel.qubits, channel.name)
     if not state.takes(channel):
