@@ -90,9 +90,13 @@ class Port:
         QnetError
             If the port is not connected.
         """
-        if self._peer is None:
+        peer = self._peer
+        if peer is None:
             raise self._nowhere(message)
-        self._peer._take(message)
+        if peer._handler is not None:
+            peer._handler(message)
+        else:
+            peer._take(message)
 
     def receive(self) -> Event:
         """Return the event of the next message; its value is the message.
@@ -110,8 +114,10 @@ class Port:
                 f"the port {self.name} has a handler, so nothing can be received there at "
                 f"{self.sim.now} ns: use the one or the other."
             )
-        event = Event(self.sim)
-        event.callbacks = _Waiters(self, event)
+        event = self.sim.event()
+        event.callbacks = waiters = _Waiters()
+        waiters.port = self
+        waiters.event = event
         return event
 
     @property
@@ -186,11 +192,10 @@ class _Waiters(list[Callable[[Event], Expression | None]]):
 
     __slots__ = ("event", "port")
 
-    def __init__(self, port: Port, event: Event) -> None:
-        self.port = port
-        self.event = event
+    port: Port
+    event: Event
 
     def append(self, callback: Callable[[Event], Expression | None]) -> None:
-        super().append(callback)
+        list.append(self, callback)
         if len(self) == 1:
             self.port._register(self.event)

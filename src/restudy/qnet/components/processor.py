@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from restudy.qnet.components.instructions import (
@@ -44,6 +45,13 @@ Program: TypeAlias = Generator[Step | Sequence[Step], Any, Any]
 Conditions and loops are those of Python, another program is run by ``yield from``, and the result
 is what it returns.
 """
+
+
+@lru_cache(maxsize=1024)
+def _placed(at: tuple[int, ...], where: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the positions of the numbers `at` of a program; None if one is out of range."""
+    inside = all(0 <= k < len(where) for k in at)
+    return tuple(where[k] for k in at) if inside else None
 
 
 class QuantumProcessor(QuantumMemory):
@@ -110,7 +118,7 @@ class QuantumProcessor(QuantumMemory):
         super().__init__(sim, name, size, noise)
         self.instructions = tuple(instructions)  # the same object if it is a tuple
         self._program: Program | None = None
-        self._where: Sequence[int] | None = None
+        self._where: tuple[int, ...] | None = None
         self._handles: list[int] = []
         self._outcomes: list[int | None]
         self._running = 0
@@ -140,9 +148,9 @@ class QuantumProcessor(QuantumMemory):
                 f"the processor {self.name} is busy at {self.sim.now} ns: wait for the program "
                 "that runs, or abort it."
             )
-        done = self._done = Event(self.sim)
+        done = self._done = self.sim.event()
         self._program = program
-        self._where = positions
+        self._where = positions if positions is None else tuple(positions)
         self._advance(None)
         return done
 
@@ -230,14 +238,13 @@ class QuantumProcessor(QuantumMemory):
         where = self._where
         if where is None:
             return step.at
-        size = len(where)
-        for k in step.at:
-            if not 0 <= k < size:
-                raise QnetError(
-                    f"a program on {self.name} asks for {step.at} at {self.sim.now} ns and got the "
-                    f"positions {tuple(where)}: give one for each number of the program."
-                )
-        return tuple([where[k] for k in step.at])
+        placed = _placed(tuple(step.at), where)
+        if placed is None:
+            raise QnetError(
+                f"a program on {self.name} asks for {step.at} at {self.sim.now} ns and got the "
+                f"positions {where}: give one for each number of the program."
+            )
+        return placed
 
     def _physical(self, instruction: Instruction, at: tuple[int, ...]) -> PhysicalInstruction:
         found = None
@@ -288,7 +295,8 @@ class QuantumProcessor(QuantumMemory):
         self, step: Step, physical: PhysicalInstruction, positions: list[MemoryPosition]
     ) -> int | None:
         instruction, outcome = physical.instruction, None
-        self._suffer(physical.noise_before, physical.duration_ns, positions)
+        if physical.noise_before is not None:
+            self._suffer(physical.noise_before, physical.duration_ns, positions)
         if isinstance(instruction, Operator):
             operate(instruction, *[position.touch() for position in positions])
         elif not callable(instruction):
@@ -300,14 +308,13 @@ class QuantumProcessor(QuantumMemory):
             )
         else:
             operate(instruction(step.angle), *[position.touch() for position in positions])
-        self._suffer(physical.noise_after, physical.duration_ns, positions)
+        if physical.noise_after is not None:
+            self._suffer(physical.noise_after, physical.duration_ns, positions)
         return outcome
 
-    def _suffer(
-        self, model: NoiseModel | None, duration: float, positions: list[MemoryPosition]
-    ) -> None:
+    def _suffer(self, model: NoiseModel, duration: float, positions: list[MemoryPosition]) -> None:
         """Apply the noise of an instruction to the qubits that are there."""
-        channel = None if model is None else model.channel(duration)
+        channel = model.channel(duration)
         if channel is None:
             return
         if channel.qubits > 1:

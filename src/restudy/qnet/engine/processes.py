@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from restudy.qnet.engine.events import PENDING, Event
 from restudy.qnet.errors import QnetError
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from restudy.qnet.engine.simulation import Simulation
 
 Body: TypeAlias = Generator[Event, Any, Any]
+
+_TURN: Final[Event] = object.__new__(Event)  # has fired: what a process that begins waits for
+_TURN.callbacks = _TURN._value = _TURN.error = None
 
 
 class Process(Event):
@@ -55,9 +58,8 @@ class Process(Event):
         self._generator = generator
         self._send = generator.send
         self._wake: Callable[[Event], None] | None = self._resume
-        turn = Event(sim)
-        turn.callbacks = turn._value = None
-        self._wait(turn)
+        self._target = _TURN
+        sim.schedule(self._wake, _TURN)
 
     def stop(self) -> None:
         """End the process where it waits (its ``finally`` blocks run); those who wait for it fail.

@@ -16,6 +16,7 @@ from restudy.qnet.states.paulis import pauli_matrices
 from restudy.qnet.states.state import Formalism
 
 # Signs of II, XX, YY, ZZ in the Bell states phi+, psi+, psi-, phi-.
+_DIAGONAL = frozenset((5, 10, 15))  # XX, YY and ZZ
 _SIGNS = ((1, 1, -1, 1), (1, 1, 1, -1), (1, -1, -1, -1), (1, -1, 1, 1))
 
 
@@ -40,12 +41,42 @@ class BellPair:
     """
 
     formalism: ClassVar[Formalism] = Formalism.BELL
-    __slots__ = ("means", "owners", "size")
+    __slots__ = ("_diagonal", "_means", "owners", "size")
+
+    # A Bell-diagonal pair has the means of XX, YY and ZZ in a tuple, until somebody wants a dict.
+    _diagonal: tuple[float, float, float] | None
+    _means: dict[int, float]
 
     def __init__(self, means: dict[int, float], size: int) -> None:
         self.means = means
         self.size = size
         self.owners: list[Any] = []
+
+    @classmethod
+    def _of(cls, diagonal: tuple[float, float, float]) -> "BellPair":
+        """Return the pair with these means of XX, YY and ZZ."""
+        pair = cls.__new__(cls)
+        pair._diagonal = diagonal
+        pair.size = 2
+        pair.owners = []
+        return pair
+
+    @property
+    def means(self) -> dict[int, float]:
+        """Mean of each Pauli other than I that has one."""
+        if self._diagonal is not None:
+            xx, yy, zz = self._diagonal
+            self._means = {5: xx, 10: yy, 15: zz}
+            self._diagonal = None
+        return self._means
+
+    @means.setter
+    def means(self, means: dict[int, float]) -> None:
+        if means.keys() == _DIAGONAL:
+            self._diagonal = means[5], means[10], means[15]
+        else:
+            self._diagonal = None
+            self._means = means
 
     @classmethod
     def basis(cls, bit: int) -> "BellPair":
@@ -99,8 +130,11 @@ class BellPair:
 
     def channel(self, channel: Noise, at: tuple[int, ...], *, rng: np.random.Generator) -> None:
         """Apply Pauli noise exactly; nothing is drawn."""
-        assert isinstance(channel, PauliChannel)
-        scales = channel.scales
+        scales = channel.scales  # type: ignore[union-attr]  # `takes` let none but Pauli noise pass
+        if self._diagonal is not None and len(at) == 1:
+            xx, yy, zz = self._diagonal
+            self._diagonal = xx * scales[1], yy * scales[2], zz * scales[3]
+            return
         means = self.means
         if len(at) == 1:
             shift = 2 * (self.size - 1 - at[0])
@@ -109,6 +143,7 @@ class BellPair:
         else:
             for p, mean in means.items():
                 means[p] = mean * scales[_picked(p, at)]
+        self.means = means
 
     def measure(self, at: int, *, rng: np.random.Generator) -> int:
         """Measure Z and remove the qubit; the last qubit takes its position."""
@@ -148,6 +183,8 @@ class BellPair:
 
     def copy(self) -> "BellPair":
         """Return a state of its own that is the same."""
+        if self._diagonal is not None:
+            return self._of(self._diagonal)
         return BellPair(self.means.copy(), self.size)
 
     def joined(self, other: "BellPair") -> "BellPair":
@@ -194,6 +231,12 @@ def swapped(
     tuple of int and BellPair
         The Bell state found, and the state of the two others.
     """
+    ours, theirs = left._diagonal, right._diagonal
+    if ours is not None and theirs is not None:
+        outcome = int(4 * rng.random())  # all four are equally likely
+        _, x, y, z = _SIGNS[outcome]
+        product = x * ours[0] * theirs[0], y * ours[1] * theirs[1], z * ours[2] * theirs[2]
+        return outcome, BellPair._of(product)
     a_shift, b_shift = 2 * (1 - a), 2 * (1 - b)
     entangled = {}  # by the Pauli on the measured qubit: on the other, and the mean
     for p, mean in right.means.items():
@@ -207,12 +250,12 @@ def swapped(
     means = {}
     for p, mean in left.means.items():
         measured = p >> a_shift & 3
-        ours = (p >> (2 - a_shift) & 3) << 2
+        place = (p >> (2 - a_shift) & 3) << 2
         if not measured:
-            means[ours] = mean
+            means[place] = mean
         elif measured in entangled:
             kept, other = entangled[measured]
-            means[ours | kept] = signs[measured] * mean * other
+            means[place | kept] = signs[measured] * mean * other
     return outcome, BellPair(means, 2)
 
 

@@ -158,7 +158,12 @@ def noise(channel: Noise, *qubits: Qubit, rng: np.random.Generator) -> None:
     QnetError
         As `operate` does.
     """
-    state, at = _together(qubits, channel.qubits, channel.name)
+    if len(qubits) == 1 == channel.qubits:
+        (qubit,) = qubits
+        at: tuple[int, ...] = (qubit.at,)
+        state = qubit.state or _state(qubit)
+    else:
+        state, at = _together(qubits, channel.qubits, channel.name)
     if not state.takes(channel):
         state = _promote(state, channel.name)
     state.channel(channel, at, rng=rng)
