@@ -379,6 +379,7 @@ def findings(runs: Runs, networks: Networks) -> dict[str, float]:
         "pair-sjs-drift": abs(sjs.learned.drift),
         "pair-momentum": max(one.learned.angular_momentum for one in everything),
         "pair-eccentricity": sjs.eccentricity,
+        "speed-neural": sjs.learned.seconds / sjs.exact.seconds,
         "pair-reversible": runs.reversal,
         "pair-force": _rms(networks.wide),
         "narrow-energy": _energy_ratio(runs.narrow),
