@@ -81,7 +81,7 @@ class Setup:
     @classmethod
     def quick(cls) -> Self:
         """Make a setup of seconds."""
-        return cls(100_000, 1e4, 2e5, 20_000)
+        return cls(20_000, 1e4, 2e5, 100_000)
 
     @classmethod
     def full(cls) -> Self:
