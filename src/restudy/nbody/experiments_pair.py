@@ -15,13 +15,16 @@ import torch
 from restudy import style
 from restudy.nbody import catalogue
 from restudy.nbody.animation import Track, movie
+from restudy.nbody.batch import tensors
 from restudy.nbody.compiled import integrate_compiled
 from restudy.nbody.diagnostics import angular_momentum_error, energy_error, orbits, phase_error
+from restudy.nbody.jacobi import jacobi_masses, to_jacobi
 from restudy.nbody.learned import evaluation
 from restudy.nbody.learned.compiled_orbits import integrate_learned, integrate_uncoupled
 from restudy.nbody.learned.evaluation import Case, Comparison
 from restudy.nbody.learned.from_orbits import OrbitRecipe, train_from_orbits
 from restudy.nbody.learned.guard import ExtrapolationWarning
+from restudy.nbody.learned.interaction import PairInteraction
 from restudy.nbody.learned.pair_potential import PairPotential
 from restudy.nbody.learned.pair_training import (
     NARROW,
@@ -30,11 +33,15 @@ from restudy.nbody.learned.pair_training import (
     learning_curve,
     train_from_forces,
 )
+from restudy.nbody.learned.pair_training import (
+    WIDE as WIDE_RANGE,
+)
 from restudy.nbody.learned.weights import shipped_potential
 from restudy.nbody.lyapunov import chaos
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import FloatArray, Trajectory
+from restudy.nbody.wisdom_holman import advance
 
 WIDE: Final = "pair network"
 SHORT: Final = "narrow pair network"
@@ -56,9 +63,9 @@ class Setup:
 
     Attributes
     ----------
-    recipe : Recipe
+    recipe, curve : Recipe
         Of the training from forces: of the networks for the long runs where `retrain` says so, and
-        of the learning curve.
+        of those of the learning curve.
     from_orbits : OrbitRecipe
         Of that from orbits.
     retrain : bool
@@ -78,6 +85,7 @@ class Setup:
     """
 
     recipe: Recipe
+    curve: Recipe
     from_orbits: OrbitRecipe
     retrain: bool
     steps: int
@@ -93,6 +101,7 @@ class Setup:
     def quick(cls) -> Self:
         """Make a setup of half a minute: long runs with the networks of the package."""
         return cls(
+            Recipe.quick(),
             Recipe(each=4, width=16, adam_steps=100, iterations=20),
             OrbitRecipe.quick(),
             retrain=False,
@@ -111,6 +120,7 @@ class Setup:
         """Make a setup of some minutes: the networks of the package are trained again."""
         return cls(
             Recipe.full(),
+            Recipe(width=16, adam_steps=200, iterations=60),
             OrbitRecipe(),
             retrain=True,
             steps=100_000,
@@ -128,6 +138,7 @@ class Setup:
         """Make a setup with more systems and a million steps for each."""
         return cls(
             Recipe(systems=4000, adam_steps=1000, iterations=400),
+            Recipe(adam_steps=300, iterations=150),
             OrbitRecipe(systems=4000),
             retrain=True,
             steps=1_000_000,
@@ -370,6 +381,42 @@ def _reversal(potential: PairPotential) -> float:
     return float(np.abs(back.positions[-1] - start.positions).max())
 
 
+def symplectic_error(*, seed: int) -> float:
+    """Return how far a step with random, untrained weights is from symplectic.
+
+    Parameters
+    ----------
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    float
+        The largest entry of ``M^T J M - J`` in canonical coordinates, M being the Jacobian of one
+        step of Sun, Jupiter and Saturn; positions are in au, momenta in ``m' v``, both scaled so
+        that those of Jupiter have size one.
+    """
+    potential = PairPotential(WIDE_RANGE, rng=torch.Generator().manual_seed(seed))
+    system = catalogue.sun_jupiter_saturn().sorted().barycentric()
+    masses, places, speeds = tensors(system)
+    q, v = (to_jacobi(masses, x)[1:] for x in (places, speeds))
+    mu = WISDOM_HOLMAN_91.mu(masses, system.gravity)
+    reduced = (jacobi_masses(masses)[1:] / jacobi_masses(masses)[1]).repeat_interleave(3)
+    kick, step = PairInteraction(potential), torch.tensor(_STEP, dtype=torch.float64)
+
+    def moved(state: torch.Tensor) -> torch.Tensor:
+        x, p = state.split(6)
+        full = [torch.cat([torch.zeros(3), y]).reshape(3, 3) for y in (x, p / reduced)]
+        there, then = advance(masses, *full, step, 1, kick, mu)
+        return torch.cat([there[1:].ravel(), then[1:].ravel() * reduced])
+
+    state = torch.cat([q.ravel(), v.ravel() * reduced])
+    M = torch.autograd.functional.jacobian(moved, state)
+    J = torch.zeros(12, 12, dtype=torch.float64)
+    J[:6, 6:], J[6:, :6] = torch.eye(6), -torch.eye(6)
+    return float((M.T @ J @ M - J).abs().max())
+
+
 def findings(runs: Runs, networks: Networks) -> dict[str, float]:
     """Give what the claims on the pair network ask for."""
     keys = {
@@ -390,6 +437,7 @@ def findings(runs: Runs, networks: Networks) -> dict[str, float]:
     found |= {
         "pair-sjs-drift": abs(sjs.learned.drift),
         "pair-momentum": max(one.learned.angular_momentum for one in everything),
+        "symplectic": symplectic_error(seed=0),
         "pair-eccentricity": sjs.eccentricity,
         "speed-neural": sjs.learned.seconds / sjs.exact.seconds,
         "pair-reversible": runs.reversal,
@@ -520,7 +568,7 @@ def _phase_of_pair(mass: float, spacing: float, potential: PairPotential, steps:
 def learning(setup: Setup, *, seed: int, executor: Executor | None = None) -> LearningCurve:
     """Train on more and more systems."""
     seeds = [seed + number for number in setup.seeds]
-    return learning_curve(setup.recipe, setup.counts, seeds=seeds, executor=executor)
+    return learning_curve(setup.curve, setup.counts, seeds=seeds, executor=executor)
 
 
 def learning_table(curve: LearningCurve) -> pd.DataFrame:

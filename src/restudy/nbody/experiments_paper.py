@@ -295,7 +295,7 @@ def _interval(values: Sequence[float]) -> float | str:
 
 
 def kick_table(trained: Trainings) -> pd.DataFrame:
-    """Put the kicks of the first network beside the true ones, for bodies of unseen systems.
+    """Put the sizes of the first network's kicks beside the true ones, for unseen bodies.
 
     Parameters
     ----------
@@ -312,8 +312,8 @@ def kick_table(trained: Trainings) -> pd.DataFrame:
     rows = planets[np.linspace(0, len(planets) - 1, min(_SHOWN, len(planets))).astype(int)]
     with torch.inference_mode():
         found = trained.networks[0].gradient(torch.from_numpy(samples.inputs[rows]))[:, 3:].numpy()
-    true = samples.targets[rows, 3:]
-    return pd.DataFrame({"kick": NETWORK, "true": true.ravel(), "found": found.ravel()})
+    true, own = (np.linalg.norm(x, axis=1) for x in (samples.targets[rows, 3:], found))
+    return pd.DataFrame({"kick": NETWORK, "true": true, "found": own})
 
 
 def ladder(setup: LadderSetup, *, seed: int, executor: Executor | None = None) -> Ladder:

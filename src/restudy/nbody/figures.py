@@ -116,49 +116,38 @@ def published_energy(table: pd.DataFrame, published: Mapping[str, float]) -> Seq
         for name in names:
             rows = table[table["kick"] == name]
             thick = 2.5 if name == "zero kick" else 0.8
-            ax.plot(rows["time"], rows["error"], color=COLOURS[name], lw=thick, label=name)
-        half = published[of] / 2
+            ax.plot(rows["time"], 1e6 * rows["error"], color=COLOURS[name], lw=thick, label=name)
+        half = 1e6 * published[of] / 2
         for edge in (-half, half):
             ax.axhline(edge, color=style.PAPER, ls=ls, lw=lw, label="printed" if edge > 0 else None)
-        ax.set_ylabel("energy error")
-        ax.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        ax.set_ylabel("energy error [10⁻⁶]")
         style.legend_above(ax, 3)
     panels[-1].set_xlabel("time [yr]")
     return list(panels)
 
 
 def kicks(table: pd.DataFrame) -> Sequence[Axes]:
-    """Draw the kick of networks over the true one, body by body.
+    """Draw how large the kick of networks is over how large the true one is, body by body.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns ``kick``, ``true`` and ``found``, components of accelerations [au/yr2].
+        Columns ``kick``, ``true`` and ``found``, sizes of accelerations [au/yr2].
 
     Returns
     -------
     sequence of matplotlib.axes.Axes
-        A panel for each network.
+        One panel.
     """
-    names = list(dict.fromkeys(table["kick"]))
-    _, panels = plt.subplots(
-        1, len(names), figsize=(6.4, 3.4), sharey=True, layout="constrained", squeeze=False
-    )
-    for ax, name in zip(panels[0], names, strict=True):
-        rows = table[table["kick"] == name]
-        limit = 1.1 * float(np.abs(table["true"]).max())
-        ax.plot([-limit, limit], [-limit, limit], color=style.BASELINE, lw=1)
-        ax.plot(rows["true"], rows["found"], ".", color=COLOURS[name], ms=4)
-        ax.set(title=name, xlabel="true [au/yr²]", xscale="symlog", yscale="symlog")
-        linear = limit * 1e-6
-        ax.set_xscale("symlog", linthresh=linear)
-        ax.set_yscale("symlog", linthresh=linear)
-        ticks = [-limit, 0, limit]
-        ax.set_xticks(ticks, [f"{tick:.0e}" if tick else "0" for tick in ticks])
-        ax.set_yticks(ticks, [f"{tick:.0e}" if tick else "0" for tick in ticks])
-        ax.minorticks_off()
-    panels[0][0].set_ylabel("with the network [au/yr²]")
-    return list(panels[0])
+    _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    for name, rows in table.groupby("kick", sort=False):
+        ax.plot(rows["true"], rows["found"], ".", color=COLOURS[str(name)], ms=4, label=str(name))
+    ends = [table["true"].min(), table["true"].max()]
+    ax.plot(ends, ends, color=COLOURS["exact"], lw=1.3, label="as large as the true one")
+    ax.set(xscale="log", yscale="log", xlabel="true kick [au/yr²]", ylabel="kick [au/yr²]")
+    _decades(ax)
+    style.legend_above(ax)
+    return [ax]
 
 
 def eccentricities(table: pd.DataFrame) -> Sequence[Axes]:
@@ -354,6 +343,9 @@ def learning(table: pd.DataFrame, power: float) -> Sequence[Axes]:
         xscale="log", yscale="log", xlabel="systems in the training", ylabel="error of the force"
     )
     _decades(ax)
+    counts = sorted(set(table["systems"]))
+    ax.set_xticks(counts, [f"{count}" for count in counts])
+    ax.minorticks_off()
     style.legend_above(ax)
     return [ax]
 
@@ -398,7 +390,7 @@ def cost(table: pd.DataFrame) -> Sequence[Axes]:
     sequence of matplotlib.axes.Axes
         One panel.
     """
-    _, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
+    figure, ax = plt.subplots(figsize=(6.4, 6.6), layout="constrained")
     place = {True: 0, False: 0}
     markers = "oD^vsP*X<>"
     for name, rows in table.groupby("integrator", sort=False):
@@ -424,7 +416,7 @@ def cost(table: pd.DataFrame) -> Sequence[Axes]:
         ylabel="largest relative energy error",
     )
     _decades(ax)
-    style.legend_above(ax, 3)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=9)
     return [ax]
 
 
