@@ -412,7 +412,7 @@ def cost(table: pd.DataFrame) -> Sequence[Axes]:
     ax.set(
         xscale="log",
         yscale="log",
-        xlabel="CPU seconds for 1,000 years of Sun, Jupiter, Saturn",
+        xlabel="CPU seconds for 10,000 years of Sun, Jupiter, Saturn",
         ylabel="largest relative energy error",
     )
     _decades(ax)
