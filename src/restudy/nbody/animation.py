@@ -70,9 +70,7 @@ def movie(tracks: Sequence[Track], *, title: str, seconds: float = 8.0, name: st
         raise NBodyError("a moving picture needs at least one track; none was given.")
     shapes = {track.positions.shape for track in tracks}
     if len(shapes) > 1:
-        raise NBodyError(
-            f"all tracks must have as many frames and bodies; found {sorted(shapes)}."
-        )
+        raise NBodyError(f"all tracks must have as many frames and bodies; found {sorted(shapes)}.")
     reach = _MARGIN * max(float(np.abs(track.positions).max()) for track in tracks)
     scale = WIDTH / (2 * reach)
     height = WIDTH + _HEAD * len(tracks)
