@@ -112,14 +112,15 @@ def kepler_residual(conics: int, *, rng: np.random.Generator) -> float:
     widest = np.where(kind == 0, np.pi, 0.95 * np.arccos(-1 / np.maximum(e, 1)))
     f = rng.uniform(-1, 1, conics) * widest
     pericentre = 10 ** rng.uniform(-3, 3, conics)
-    mu = GRAVITY * 10 ** rng.uniform(-3, 1, conics)
+    m = GRAVITY * 10 ** rng.uniform(-3, 1, conics)
     parameter = pericentre * (1 + e)
-    r0 = parameter / (1 + e * np.cos(f))
-    eta = r0 * np.sqrt(mu / parameter) * e * np.sin(f)
-    beta = mu * (1 - e) / pericentre
-    own = np.sqrt(pericentre**3 / mu)
-    dt = own * 10 ** rng.uniform(-6, 6, conics) * rng.choice((-1, 1), conics)
-    r0, eta, beta, mu, dt = (torch.from_numpy(x) for x in (r0, eta, beta, mu, dt))
+    distance = parameter / (1 + e * np.cos(f))
+    outwards = distance * np.sqrt(m / parameter) * e * np.sin(f)
+    own = np.sqrt(pericentre**3 / m)
+    times = own * 10 ** rng.uniform(-6, 6, conics) * rng.choice((-1, 1), conics)
+    r0, eta, beta, mu, dt = (
+        torch.from_numpy(x) for x in (distance, outwards, m * (1 - e) / pericentre, m, times)
+    )
     left = within_a_period(beta, mu, dt)
     s = universal_anomaly(r0, eta, beta, mu, left)
     _, G2, G3 = g_functions(beta, s)

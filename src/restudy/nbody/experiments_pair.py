@@ -219,8 +219,8 @@ def train(setup: Setup, *, seed: int, executor: Executor | None = None) -> Netwo
     """
     seen = train_from_orbits(setup.from_orbits, seed=seed, executor=executor)
     if not setup.retrain:
-        shipped = (shipped_potential(name) for name in ("pair-wide", "pair-narrow"))
-        return Networks(*shipped, seen.potential)
+        named = {name: shipped_potential(f"pair-{name}") for name in ("wide", "narrow")}
+        return Networks(named["wide"], named["narrow"], seen.potential)
     wide, narrow = (
         train_from_forces(recipe, seed=seed, executor=executor).potential
         for recipe in (setup.recipe, replace(setup.recipe, separations=NARROW))
@@ -405,16 +405,16 @@ def symplectic_error(*, seed: int) -> float:
     kick, step = PairInteraction(potential), torch.tensor(_STEP, dtype=torch.float64)
 
     def moved(state: torch.Tensor) -> torch.Tensor:
-        x, p = state.split(6)
-        full = [torch.cat([torch.zeros(3), y]).reshape(3, 3) for y in (x, p / reduced)]
-        there, then = advance(masses, *full, step, 1, kick, mu)
+        x, p = state[:6], state[6:]
+        here, speed = (torch.cat([torch.zeros(3), y]).reshape(3, 3) for y in (x, p / reduced))
+        there, then = advance(masses, here, speed, step, 1, kick, mu)
         return torch.cat([there[1:].ravel(), then[1:].ravel() * reduced])
 
     state = torch.cat([q.ravel(), v.ravel() * reduced])
-    M = torch.autograd.functional.jacobian(moved, state)
+    M = torch.func.jacrev(moved)(state)
     J = torch.zeros(12, 12, dtype=torch.float64)
     J[:6, 6:], J[6:, :6] = torch.eye(6), -torch.eye(6)
-    return float((M.T @ J @ M - J).abs().max())
+    return float((M.T @ J @ M - J).abs().max().detach())
 
 
 def findings(runs: Runs, networks: Networks) -> dict[str, float]:

@@ -13,7 +13,7 @@ import torch
 
 from restudy.nbody.catalogue import sun_jupiter_saturn
 from restudy.nbody.learned.comparison import Deviation, deviation
-from restudy.nbody.learned.kicked import TrueKick, ZeroKick, frame_of, integrate_kicked
+from restudy.nbody.learned.kicked import Kick, TrueKick, ZeroKick, frame_of, integrate_kicked
 from restudy.nbody.learned.ladder import Ladder, climb
 from restudy.nbody.learned.ladder_training import LadderSetup
 from restudy.nbody.learned.one_body import one_body_ceiling
@@ -181,7 +181,7 @@ def run(setup: Setup, trained: Trainings, *, seed: int) -> Results:
 def _long(setup: Setup, network: PaperNetwork) -> dict[str, Deviation]:
     system = sun_jupiter_saturn()
     frame = frame_of(system)
-    kicks = {
+    kicks: dict[str, Kick] = {
         "exact": TrueKick(frame),
         "zero kick": ZeroKick(),
         NETWORK: PaperKick(network, frame),

@@ -47,7 +47,7 @@ def table(benchmark: Mapping[str, Any]) -> pd.DataFrame:
         One row for each integrator; for each number of bodies the median of millions of steps a
         CPU second, and the ratio to WHFast with the least and the largest turn.
     """
-    columns = {}
+    columns: dict[tuple[str, str], dict[str, float | str]] = {}
     for name, engines in benchmark["single"].items():
         columns[(name, "million steps/s")] = {
             engine: float(np.median(one["steps_per_cpu_s"])) / 1e6

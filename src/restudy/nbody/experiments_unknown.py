@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -163,7 +163,7 @@ def run(setup: Setup, *, seed: int, executor: Executor | None = None) -> Results
     )
 
 
-def _one_draw(setup: Setup, number: int, rng: np.random.Generator) -> dict[str, object]:
+def _one_draw(setup: Setup, number: int, rng: np.random.Generator) -> dict[str, Any]:
     """Fit one draw of the errors."""
     system, forces = star_and_planets(), [oblateness(_J2, _RADIUS)]
     seen = _observed(system, forces, setup.orbits, rng)
@@ -214,9 +214,14 @@ def _predicted(
 ) -> list[dict[str, object]]:
     """Compare predictions with the truth."""
     samples = _LONGER * len(seen.positions) // 4
-    plan = {"step": seen.step, "every": 4 * seen.every, "samples": samples}
     fields = models()
-    found = predict(list(fits.values()), [fields[name] for name in fits], **plan)
+    found = predict(
+        list(fits.values()),
+        [fields[name] for name in fits],
+        step=seen.step,
+        every=4 * seen.every,
+        samples=samples,
+    )
     times = seen.step * 4 * seen.every * np.arange(1.0, samples + 1)
     truth: FloatArray = true_positions(system, times, forces)
     rows: list[dict[str, object]] = []
