@@ -23,7 +23,7 @@ def claim(**keys: Any) -> claims.Claim:
 
 def test_committed_claims_files_read() -> None:
     papers = claims.read_papers(ROOT / "book" / "claims")
-    known = ["2005.02265", "2010.12535", "2107.11832", "2409.08949"]
+    known = ["2005.02265", "2010.12535", "2107.11832", "2111.15631", "2409.08949"]
     assert [paper.arxiv for paper in papers] == known
     for paper in papers:
         for one in paper.claims:

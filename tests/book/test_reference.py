@@ -14,7 +14,7 @@ def named(page: Path) -> set[str]:
     return set(re.findall(r"automodule:: (restudy[\w.]+)", page.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("domain", ["qnet", "traces", "telemetry", "gasoptics"])
+@pytest.mark.parametrize("domain", ["qnet", "traces", "telemetry", "gasoptics", "nbody"])
 def test_every_module_of_a_domain_is_in_the_reference(domain: str):
     modules = {path.stem for path in (PACKAGE / domain).glob("*.py")} - {"__init__"}
     modules |= {path.parent.name for path in (PACKAGE / domain).glob("*/__init__.py")}

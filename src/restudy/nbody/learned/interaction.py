@@ -136,9 +136,9 @@ class PairInteraction:
         Returns
         -------
         separations : torch.Tensor
-            r_k, (..., K) [au].
+            The distances r_k, (..., K) [au].
         influences : torch.Tensor
-            V, (..., K, N, 3) [au / yr^2]: the accelerations are the sum over k of V_k times
+            The vectors V, (..., K, N, 3) [au / yr^2]: the accelerations are the sum over k of V_k times
             the potential's ``ratio(r_k)``.
         """
         D = difference_matrix(masses)

@@ -127,7 +127,7 @@ class PairPotential(torch.nn.Module):
         Returns
         -------
         torch.Tensor
-            phi, of the same shape [1/au]; -1/r for point masses.
+            The values of phi, of the same shape [1/au]; -1/r for point masses.
         """
         limits = self.separations
         value, _ = self.network(self._coordinate(separation))

@@ -72,7 +72,7 @@ def as_published(run: Deviation, start: System) -> FloatArray:
     Returns
     -------
     numpy.ndarray, shape (samples - 1,)
-        abs((E - E_0) / E_0) after the start, with the E_0 of `notebook_energy`.
+        The errors abs((E - E_0) / E_0) after the start, with the E_0 of `notebook_energy`.
     """
     true, reference = start.barycentric().energy(), notebook_energy(start)
     energy = true + abs(true) * run.energy[1:]

@@ -7,6 +7,7 @@ are differentiated many at once, as soon as all states are known, and their Jaco
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from restudy.nbody.wisdom_holman import advance
 
 FloatArray = NDArray[np.float64]
 
+_ONE_LEVEL = threading.Lock()  # forward derivatives of two threads would be nested
 _CHUNK = 256  # steps that are differentiated at once
 
 
@@ -282,7 +284,7 @@ class _Problem:
         rates = torch.nn.functional.pad(state, (0, 0, 1, 0))  # (tangents, 2, N, 3)
         mu = WISDOM_HOLMAN_91.mu(self.masses, self.guess.gravity)
         step = torch.tensor(self.observations.step, dtype=torch.float64)
-        with forward_ad.dual_level():
+        with _ONE_LEVEL, forward_ad.dual_level():
             copies = [x.repeat_interleave(count, 0) for x in (q, v)]
             dq, dv = (
                 _dual(x, rates[:, part].repeat(len(q), 1, 1)) for part, x in enumerate(copies)

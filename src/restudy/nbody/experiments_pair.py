@@ -1,0 +1,605 @@
+"""The pair network: trained, followed for long beside the exact kick, and out of its range."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from restudy import style
+from restudy.nbody import catalogue
+from restudy.nbody.animation import Track, movie
+from restudy.nbody.batch import tensors
+from restudy.nbody.compiled import integrate_compiled
+from restudy.nbody.diagnostics import angular_momentum_error, energy_error, orbits, phase_error
+from restudy.nbody.jacobi import jacobi_masses, to_jacobi
+from restudy.nbody.learned import evaluation
+from restudy.nbody.learned.compiled_orbits import integrate_learned, integrate_uncoupled
+from restudy.nbody.learned.evaluation import Case, Comparison
+from restudy.nbody.learned.from_orbits import OrbitRecipe, train_from_orbits
+from restudy.nbody.learned.guard import ExtrapolationWarning
+from restudy.nbody.learned.interaction import PairInteraction
+from restudy.nbody.learned.pair_potential import PairPotential
+from restudy.nbody.learned.pair_training import (
+    NARROW,
+    LearningCurve,
+    Recipe,
+    learning_curve,
+    train_from_forces,
+)
+from restudy.nbody.learned.pair_training import (
+    WIDE as WIDE_RANGE,
+)
+from restudy.nbody.learned.weights import shipped_potential
+from restudy.nbody.lyapunov import chaos
+from restudy.nbody.splitting import WISDOM_HOLMAN_91
+from restudy.nbody.system import System
+from restudy.nbody.trajectory import FloatArray, Trajectory
+from restudy.nbody.wisdom_holman import advance
+
+WIDE: Final = "pair network"
+SHORT: Final = "narrow pair network"
+CHART_LABELS: Final = {
+    "spacing": "ratio of the semi-major axes",
+    "mass": "mass of each planet [solar masses]",
+    "phase": "phase error [rad]",
+}
+_SJS = "Sun, Jupiter, Saturn"
+_STEP = 0.1  # of Sun, Jupiter and Saturn [yr]
+_FRAMES = 60  # of the moving picture
+_REGULAR = 2.5  # MEGNO, which tends to 2
+_REVERSED = 1000  # steps forward, and back
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How much is computed.
+
+    Attributes
+    ----------
+    recipe, curve : Recipe
+        Of the training from forces: of the networks for the long runs where `retrain` says so, and
+        of those of the learning curve.
+    from_orbits : OrbitRecipe
+        Of that from orbits.
+    retrain : bool
+        Whether the long runs use the networks trained here, or those of the package.
+    steps : int
+        Of the long runs; a million more for Sun, Jupiter and Saturn where `million` says so.
+    million : bool
+        Whether there is a run of a million steps.
+    unseen, compact : int
+        Systems of either kind.
+    swarm_steps : int
+        With 100 planetesimals.
+    chart_steps : int
+        For each tile of the chart.
+    counts, seeds : tuple of int
+        Numbers of systems, and seeds, of the learning curve.
+    """
+
+    recipe: Recipe
+    curve: Recipe
+    from_orbits: OrbitRecipe
+    retrain: bool
+    steps: int
+    million: bool
+    unseen: int
+    compact: int
+    swarm_steps: int
+    chart_steps: int
+    counts: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def quick(cls) -> Self:
+        """Make a setup of half a minute: long runs with the networks of the package."""
+        return cls(
+            Recipe.quick(),
+            Recipe(each=4, width=16, adam_steps=100, iterations=20),
+            OrbitRecipe.quick(),
+            retrain=False,
+            steps=100_000,
+            million=False,
+            unseen=20,
+            compact=6,
+            swarm_steps=500,
+            chart_steps=20_000,
+            counts=(3, 10, 30),
+            seeds=(1,),
+        )
+
+    @classmethod
+    def full(cls) -> Self:
+        """Make a setup of some minutes: the networks of the package are trained again."""
+        return cls(
+            Recipe.full(),
+            Recipe(width=16, adam_steps=200, iterations=60),
+            OrbitRecipe(),
+            retrain=True,
+            steps=100_000,
+            million=True,
+            unseen=20,
+            compact=6,
+            swarm_steps=5_000,
+            chart_steps=100_000,
+            counts=(2, 5, 10, 30, 100, 300),
+            seeds=(1, 2, 3, 4, 5),
+        )
+
+    @classmethod
+    def paper(cls) -> Self:
+        """Make a setup with more systems and a million steps for each."""
+        return cls(
+            Recipe(systems=4000, adam_steps=1000, iterations=400),
+            Recipe(adam_steps=300, iterations=150),
+            OrbitRecipe(systems=4000),
+            retrain=True,
+            steps=1_000_000,
+            million=True,
+            unseen=200,
+            compact=60,
+            swarm_steps=50_000,
+            chart_steps=1_000_000,
+            counts=(2, 5, 10, 30, 100, 300, 1000),
+            seeds=tuple(range(1, 11)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Pair networks.
+
+    Attributes
+    ----------
+    wide, narrow : PairPotential
+        For the long runs: of all separations, and of those of wide systems only.
+    from_orbits : PairPotential
+        Trained without forces.
+    """
+
+    wide: PairPotential
+    narrow: PairPotential
+    from_orbits: PairPotential
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """What the networks did.
+
+    Attributes
+    ----------
+    compared : dict of str to list of Comparison
+        The wide network by kind of system.
+    narrow : Comparison
+        The narrow one on TRAPPIST-1.
+    million : Comparison or None
+        A million steps of Sun, Jupiter and Saturn.
+    growth : pandas.DataFrame
+        For `restudy.nbody.figures.growth`.
+    eccentricities : pandas.DataFrame
+        For `restudy.nbody.figures.eccentricities`.
+    ends : dict of str to Trajectory
+        One round of Saturn after the last step of Sun, Jupiter and Saturn.
+    reversal : float
+        How far forward and backward is from the start [au].
+    """
+
+    compared: Mapping[str, list[Comparison]]
+    narrow: Comparison
+    million: Comparison | None
+    growth: pd.DataFrame
+    eccentricities: pd.DataFrame
+    ends: Mapping[str, Trajectory]
+    reversal: float
+
+
+def train(setup: Setup, *, seed: int, executor: Executor | None = None) -> Networks:
+    """Train the pair network from forces and from orbits.
+
+    Parameters
+    ----------
+    setup : Setup
+        The recipes.
+    seed : int
+        Of systems and weights.
+    executor : concurrent.futures.Executor, optional
+        Where systems are drawn; the networks do not depend on it.
+
+    Returns
+    -------
+    Networks
+        Where the setup does not train again, the long runs get those of the package.
+    """
+    seen = train_from_orbits(setup.from_orbits, seed=seed, executor=executor)
+    if not setup.retrain:
+        named = {name: shipped_potential(f"pair-{name}") for name in ("wide", "narrow")}
+        return Networks(named["wide"], named["narrow"], seen.potential)
+    wide, narrow = (
+        train_from_forces(recipe, seed=seed, executor=executor).potential
+        for recipe in (setup.recipe, replace(setup.recipe, separations=NARROW))
+    )
+    return Networks(wide, narrow, seen.potential)
+
+
+def follow(
+    setup: Setup, networks: Networks, *, seed: int, executor: Executor | None = None
+) -> Runs:
+    """Follow all kinds of systems with the exact kick, the pair network and no kick.
+
+    Parameters
+    ----------
+    setup : Setup
+        How many systems and steps.
+    networks : Networks
+        Of the kicks.
+    seed : int
+        Of the systems.
+    executor : concurrent.futures.Executor, optional
+        Where systems are followed; the runs do not depend on it.
+
+    Returns
+    -------
+    Runs
+        Everything that the chapter shows of them.
+    """
+    run: Callable[..., Iterable[Comparison]] = map if executor is None else executor.map
+    kinds = _cases(setup, seed, executor)
+    compared = {
+        name: list(run(evaluation.compare, cases, [networks.wide] * len(cases)))
+        for name, cases in kinds.items()
+    }
+    narrow = evaluation.compare(kinds["TRAPPIST-1"][0], networks.narrow)
+    million = None
+    if setup.million:
+        million = evaluation.compare(evaluation.sun_jupiter_saturn(1_000_000, _STEP), networks.wide)
+    runs = _long(networks.wide, setup.steps)
+    return Runs(
+        compared,
+        narrow,
+        million,
+        _growth(runs),
+        _shapes(networks.wide, setup.steps),
+        {
+            name: _round(kick, run)
+            for (name, kick), run in zip(_kicks(networks.wide).items(), runs.values(), strict=True)
+        },
+        _reversal(networks.wide),
+    )
+
+
+def _cases(setup: Setup, seed: int, executor: Executor | None) -> dict[str, list[Case]]:
+    seeds = np.random.SeedSequence(seed).spawn(3)
+    unseen, compact, swarm = (np.random.default_rng(child) for child in seeds)
+    return {
+        _SJS: [evaluation.sun_jupiter_saturn(setup.steps, _STEP)],
+        "three bodies, unseen": _regular(setup, unseen, executor),
+        "TRAPPIST-1": [evaluation.trappist_1(setup.steps)],
+        "compact pairs": evaluation.compact_pairs(setup.compact, setup.steps, rng=compact),
+        "planetesimals": [evaluation.planetesimals(setup.swarm_steps, rng=swarm)],
+    }
+
+
+def _regular(setup: Setup, rng: np.random.Generator, executor: Executor | None) -> list[Case]:
+    """Draw systems of the paper until enough are regular: a phase means nothing in the others."""
+    run: Callable[..., Iterable[float]] = map if executor is None else executor.map
+    kept: list[Case] = []
+    while len(kept) < setup.unseen:
+        drawn = evaluation.unseen_three_bodies(setup.unseen - len(kept), setup.steps, rng=rng)
+        seeds = [int(x) for x in rng.integers(2**32, size=len(drawn))]
+        found = zip(drawn, run(_megno, drawn, seeds), strict=True)
+        kept += [case for case, megno in found if megno < _REGULAR]
+    return kept
+
+
+def _megno(case: Case, seed: int) -> float:
+    """Return the MEGNO of a case after all of its steps."""
+    followed = chaos(
+        *(case.system, case.step, case.steps),
+        rng=np.random.default_rng(seed),
+        sample_every=case.steps,
+        hill_radii=0.0,
+    )
+    return float(followed.megno[-1])
+
+
+def _kicks(potential: PairPotential) -> dict[str, PairPotential | str | None]:
+    """Give the kicks of the long run: exact, none (the word), and a network."""
+    return {"exact": "exact", "zero kick": None, WIDE: potential}
+
+
+def _run(
+    kick: PairPotential | str | None, system: System, step: float, steps: int, every: int
+) -> Trajectory:
+    if kick is None:
+        return integrate_uncoupled(system, step, steps, sample_every=every)
+    if isinstance(kick, str):
+        return integrate_compiled(
+            system, step, steps, sample_every=every, split=WISDOM_HOLMAN_91, hill_radii=0.0
+        )
+    return integrate_learned(system, kick, step, steps, sample_every=every).trajectory
+
+
+def _long(potential: PairPotential, steps: int) -> dict[str, Trajectory]:
+    system = catalogue.sun_jupiter_saturn().sorted()
+    every = max(1, steps // 10_000)
+    return {
+        name: _run(kick, system, _STEP, steps, every) for name, kick in _kicks(potential).items()
+    }
+
+
+def _growth(runs: Mapping[str, Trajectory]) -> pd.DataFrame:
+    system = catalogue.sun_jupiter_saturn().sorted()
+    m, truth = system.masses, runs["exact"]
+    exact = orbits(m, truth).eccentricity
+    places = np.unique(np.geomspace(1, len(truth) - 1, 150).astype(int))
+    parts = []
+    for name, run in runs.items():
+        columns = {
+            "energy": np.abs(energy_error(m, run)),
+            "momentum": angular_momentum_error(m, run),
+            "phase": np.abs(phase_error(m, run, truth)).max(1),
+            "eccentricity": np.abs(orbits(m, run).eccentricity - exact).max(1),
+        }
+        largest = {key: np.maximum.accumulate(value)[places] for key, value in columns.items()}
+        parts.append(pd.DataFrame({"kick": name, "time": run.times[places], **largest}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _shapes(potential: PairPotential, steps: int) -> pd.DataFrame:
+    """Follow the eccentricities for the same number of steps of half a year."""
+    system = catalogue.sun_jupiter_saturn().sorted()
+    parts = []
+    for name, kick in _kicks(potential).items():
+        run = _run(kick, system, 5 * _STEP, steps, max(1, steps // 1000))
+        e = orbits(system.masses, run).eccentricity
+        parts.append(
+            pd.DataFrame({"kick": name, "time": run.times, "Jupiter": e[:, 0], "Saturn": e[:, 1]})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _round(kick: PairPotential | str | None, run: Trajectory) -> Trajectory:
+    """Follow one round of Saturn from the end of a run."""
+    start = catalogue.sun_jupiter_saturn().sorted()
+    here = System(start.masses, run.positions[-1], run.velocities[-1], start.names, start.gravity)
+    step = float(here.periods()[1]) / (_FRAMES * 10)
+    return _run(kick, here, step, _FRAMES * 10, 10)
+
+
+def _reversal(potential: PairPotential) -> float:
+    start = catalogue.sun_jupiter_saturn().sorted().barycentric()
+    there = _run(potential, start, _STEP, _REVERSED, _REVERSED)
+    here = System(start.masses, there.positions[-1], there.velocities[-1])
+    back = _run(potential, here, -_STEP, _REVERSED, _REVERSED)
+    return float(np.abs(back.positions[-1] - start.positions).max())
+
+
+def symplectic_error(*, seed: int) -> float:
+    """Return how far a step with random, untrained weights is from symplectic.
+
+    Parameters
+    ----------
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    float
+        The largest entry of ``M^T J M - J`` in canonical coordinates, M being the Jacobian of one
+        step of Sun, Jupiter and Saturn; positions are in au, momenta in ``m' v``, both scaled so
+        that those of Jupiter have size one.
+    """
+    potential = PairPotential(WIDE_RANGE, rng=torch.Generator().manual_seed(seed))
+    system = catalogue.sun_jupiter_saturn().sorted().barycentric()
+    masses, places, speeds = tensors(system)
+    q, v = (to_jacobi(masses, x)[1:] for x in (places, speeds))
+    mu = WISDOM_HOLMAN_91.mu(masses, system.gravity)
+    reduced = (jacobi_masses(masses)[1:] / jacobi_masses(masses)[1]).repeat_interleave(3)
+    kick, step = PairInteraction(potential), torch.tensor(_STEP, dtype=torch.float64)
+
+    def moved(state: torch.Tensor) -> torch.Tensor:
+        x, p = state[:6], state[6:]
+        here, speed = (torch.cat([torch.zeros(3), y]).reshape(3, 3) for y in (x, p / reduced))
+        there, then = advance(masses, here, speed, step, 1, kick, mu)
+        return torch.cat([there[1:].ravel(), then[1:].ravel() * reduced])
+
+    state = torch.cat([q.ravel(), v.ravel() * reduced])
+    M = torch.func.jacrev(moved)(state)
+    J = torch.zeros(12, 12, dtype=torch.float64)
+    J[:6, 6:], J[6:, :6] = torch.eye(6), -torch.eye(6)
+    return float((M.T @ J @ M - J).abs().max().detach())
+
+
+def findings(runs: Runs, networks: Networks) -> dict[str, float]:
+    """Give what the claims on the pair network ask for."""
+    keys = {
+        _SJS: "sjs",
+        "three bodies, unseen": "unseen",
+        "TRAPPIST-1": "trappist",
+        "compact pairs": "compact",
+        "planetesimals": "planetesimals",
+    }
+    found = {}
+    for name, key in keys.items():
+        if key == "planetesimals" and runs.million is None:
+            continue  # fewer steps than the claims are on
+        found[f"pair-{key}-energy"] = max(map(_energy_ratio, runs.compared[name]))
+        found[f"pair-{key}-phase"] = max(max(one.phase) for one in runs.compared[name])
+    sjs = runs.compared[_SJS][0]
+    everything = [one for each in runs.compared.values() for one in each]
+    found |= {
+        "pair-sjs-drift": abs(sjs.learned.drift),
+        "pair-momentum": max(one.learned.angular_momentum for one in everything),
+        "symplectic": symplectic_error(seed=0),
+        "pair-eccentricity": sjs.eccentricity,
+        "speed-neural": sjs.learned.seconds / sjs.exact.seconds,
+        "pair-reversible": runs.reversal,
+        "pair-force": _rms(networks.wide),
+        "narrow-energy": _energy_ratio(runs.narrow),
+        "narrow-phase": max(runs.narrow.phase),
+        "narrow-guard": float(not runs.narrow.inside and all(one.inside for one in everything)),
+        "orbits-force": _rms(networks.from_orbits),
+    }
+    if runs.million is not None:
+        found["pair-million-energy"] = _energy_ratio(runs.million)
+        found["pair-million-phase"] = max(runs.million.phase)
+    return found
+
+
+def _energy_ratio(one: Comparison) -> float:
+    return one.learned.energy / one.exact.energy
+
+
+def _separations(potential: PairPotential, count: int = 400) -> torch.Tensor:
+    r = potential.separations
+    return torch.from_numpy(np.geomspace(r.least, r.most, count))
+
+
+def _force_error(potential: PairPotential, separation: torch.Tensor) -> FloatArray:
+    """Return the error of the pair force relative to Newton's."""
+    with torch.no_grad():
+        return np.asarray((potential.ratio(separation) - 1).abs().numpy())
+
+
+def _rms(potential: PairPotential) -> float:
+    return float(np.sqrt((_force_error(potential, _separations(potential)) ** 2).mean()))
+
+
+def table(runs: Runs) -> pd.DataFrame:
+    """Give what every kind of system kept, with the controls; the worst of each kind.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each kind.
+    """
+    kinds = {**runs.compared, f"TRAPPIST-1, {SHORT}": [runs.narrow]}
+    if runs.million is not None:
+        kinds[f"{_SJS}, a million steps"] = [runs.million]
+    rows = {}
+    for name, each in kinds.items():
+        rows[name] = {
+            "systems": len(each),
+            "steps": each[0].case.steps,
+            "energy, exact": max(one.exact.energy for one in each),
+            "energy, pair": max(one.learned.energy for one in each),
+            "energy, none": max(one.uncoupled.energy for one in each),
+            "angular momentum": max(one.learned.angular_momentum for one in each),
+            "phase, pair [rad]": max(max(one.phase) for one in each),
+            "phase, none [rad]": max(max(one.phase_uncoupled) for one in each),
+            "range of e": max(one.eccentricity for one in each),
+        }
+    return pd.DataFrame(rows).T
+
+
+def errors_by_separation(networks: Networks) -> pd.DataFrame:
+    """Give the error of the pair force over six powers of ten of separation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``kick``, ``separation`` [au] and ``error``, relative to Newton's force.
+    """
+    r = np.geomspace(1e-3, 1e3, 600)
+    parts = [
+        pd.DataFrame(
+            {
+                "kick": name,
+                "separation": r,
+                "error": _force_error(potential, torch.from_numpy(r)).clip(1e-9),
+            }
+        )
+        for name, potential in ((WIDE, networks.wide), (SHORT, networks.narrow))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def ranges(networks: Networks) -> dict[str, tuple[float, float]]:
+    """Give the separations of either training [au]."""
+    named = ((WIDE, networks.wide), (SHORT, networks.narrow))
+    return {name: (p.separations.least, p.separations.most) for name, p in named}
+
+
+def chart(setup: Setup, networks: Networks) -> pd.DataFrame:
+    """Ask the pair network for pairs of planets beyond those of its training.
+
+    Parameters
+    ----------
+    setup : Setup
+        Says how many steps.
+    networks : Networks
+        The wide one is asked.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``spacing``, ``mass`` and ``phase`` [rad]; NaN where two planets met.
+    """
+    rows = [
+        (spacing, mass, _phase_of_pair(mass, spacing, networks.wide, setup.chart_steps))
+        for mass in (1e-8, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+        for spacing in (1.3, 1.5, 1.8, 2.2, 3.0, 5.0, 10.0)
+    ]
+    return pd.DataFrame(rows, columns=["spacing", "mass", "phase"])
+
+
+def _phase_of_pair(mass: float, spacing: float, potential: PairPotential, steps: int) -> float:
+    axes = np.array([1.0, spacing])
+    system = catalogue.planetary_system(
+        1.0, [mass, mass], axes, [0.02, 0.02], [0.0, 0.02], true_anomaly=[0.0, 2.0]
+    )
+    if spacing - 1 < 2 * np.sqrt(3) * np.cbrt(2 * mass / 3) * (1 + spacing) / 2:
+        return float("nan")  # not stable in Hill's sense
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtrapolationWarning)
+        exact, learned = (
+            _run(kick, system, 1 / 40, steps, steps // 200) for kick in ("exact", potential)
+        )
+    return float(np.abs(phase_error(system.masses, learned, exact)).max())
+
+
+def learning(setup: Setup, *, seed: int, executor: Executor | None = None) -> LearningCurve:
+    """Train on more and more systems."""
+    seeds = [seed + number for number in setup.seeds]
+    return learning_curve(setup.curve, setup.counts, seeds=seeds, executor=executor)
+
+
+def learning_table(curve: LearningCurve) -> pd.DataFrame:
+    """Give the learning curve with columns ``systems`` and ``error``."""
+    rows = [
+        (count, error)
+        for count, errors in zip(curve.systems, curve.errors, strict=True)
+        for error in errors
+    ]
+    return pd.DataFrame(rows, columns=["systems", "error"])
+
+
+def moving_picture(runs: Runs) -> str:
+    """Draw one round of Saturn after the last step, as a moving picture.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    colours: Sequence[tuple[str, str, float]] = (
+        ("exact", style.SERIES[0], 9.0),
+        (WIDE, style.OURS, 5.0),
+        ("zero kick", "#8A8A8A", 5.0),
+    )
+    tracks = [
+        Track(name, colour, _from_star(runs.ends[name]), radius) for name, colour, radius in colours
+    ]
+    title = "Jupiter and Saturn over one round of Saturn: exact and learned coincide"
+    return movie(tracks, title=title, name="saturn-round")
+
+
+def _from_star(run: Trajectory) -> FloatArray:
+    return np.asarray((run.positions[:, 1:] - run.positions[:, :1])[..., :2])
