@@ -138,7 +138,7 @@ class PairInteraction:
         separations : torch.Tensor
             The distances r_k, (..., K) [au].
         influences : torch.Tensor
-            The vectors V, (..., K, N, 3) [au / yr^2]: the accelerations are the sum over k of V_k times
+            The vectors V, (..., K, N, 3) [au / yr^2]: accelerations are the sum over k of V_k times
             the potential's ``ratio(r_k)``.
         """
         D = difference_matrix(masses)
