@@ -162,6 +162,7 @@ def test_a_step_is_symplectic_with_any_weights(seed: int) -> None:
     assert float(error.abs().max()) < 1e-12
 
 
+@torch.no_grad()
 def test_forward_and_backward() -> None:
     masses = torch.tensor([1.0, 1e-3, 5e-4], dtype=torch.float64)
     mu = WisdomHolman91Split().mu(masses, GRAVITY)
