@@ -11,9 +11,7 @@ again. With steps of a hundredth of a period one evaluation is enough. A lane th
 it is while others go on. What this cannot do (more than `_REACH` in ``|beta X^2|``, which is 0.2
 periods on a circle, and no convergence) is left to `kepler_one`, lane by lane.
 
-References
-----------
-Rein and Tamayo, MNRAS 452, 376 (2015), doi:10.1093/mnras/stv1257, has the G, and the increments by
+Sources: Rein and Tamayo, MNRAS 452, 376 (2015), doi:10.1093/mnras/stv1257, has the G, and the increments by
 ``f - 1`` and ``g' - 1`` that keep rounding errors from growing linearly; Danby and Burkardt,
 Celestial Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
 """
@@ -36,7 +34,7 @@ _THIRD = 1.0 / 3.0
 
 @inlined
 def stumpff_2(z):  # type: ignore[no-untyped-def]
-    """Give ``c_2(z) = 1/2 - z/24 + ...`` for |z| up to `_REACH`, of lanes or of a float."""
+    """Give ``c_2(z) = 1/2 - z/24 + ...`` for ``|z|`` up to `_REACH`, of lanes or of a float."""
     s = 1.0 - z * _A7 * (1.0 - z * _A8)
     s = 1.0 - z * _A5 * (1.0 - z * _A6 * s)
     s = 1.0 - z * _A3 * (1.0 - z * _A4 * s)
@@ -45,7 +43,7 @@ def stumpff_2(z):  # type: ignore[no-untyped-def]
 
 @inlined
 def stumpff_3(z):  # type: ignore[no-untyped-def]
-    """Give ``c_3(z) = 1/6 - z/120 + ...`` for |z| up to `_REACH`, of lanes or of a float."""
+    """Give ``c_3(z) = 1/6 - z/120 + ...`` for ``|z|`` up to `_REACH`, of lanes or of a float."""
     s = 1.0 - z * _B7 * (1.0 - z * _B8)
     s = 1.0 - z * _B5 * (1.0 - z * _B6 * s)
     s = 1.0 - z * _B3 * (1.0 - z * _B4 * s)

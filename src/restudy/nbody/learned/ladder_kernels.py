@@ -70,7 +70,7 @@ def scalar_force(q, w, first, second, unit):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def invariant_force(q, w, first, second, unit):  # type: ignore[no-untyped-def]
-    """Return the forces (2, 3) of an energy of |q1|, |q2| and q1.q2."""
+    """Return the forces (2, 3) of an energy of ``|q1|``, ``|q2|`` and ``q1.q2``."""
     a, b = q[0] / first, q[1] / second
     x = np.array([np.sqrt((a * a).sum()), np.sqrt((b * b).sum()), (a * b).sum()])
     slope = network_gradient(x, w)
