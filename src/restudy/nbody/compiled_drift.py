@@ -11,9 +11,9 @@ again. With steps of a hundredth of a period one evaluation is enough. A lane th
 it is while others go on. What this cannot do (more than `_REACH` in ``|beta X^2|``, which is 0.2
 periods on a circle, and no convergence) is left to `kepler_one`, lane by lane.
 
-Sources: Rein and Tamayo, MNRAS 452, 376 (2015), doi:10.1093/mnras/stv1257, has the G, and the increments by
-``f - 1`` and ``g' - 1`` that keep rounding errors from growing linearly; Danby and Burkardt,
-Celestial Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
+Sources: Rein and Tamayo, MNRAS 452, 376 (2015), doi:10.1093/mnras/stv1257, has the G, and the
+increments by ``f - 1`` and ``g' - 1`` that keep rounding errors from growing linearly; Danby and
+Burkardt, Celestial Mechanics 31, 95 (1983), doi:10.1007/BF01686811, quartic steps.
 """
 
 import numpy as np

@@ -6,8 +6,8 @@ The drift moves along Gauss' functions of the universal anomaly X, ``G_n = X^n c
 ``dG_n/dX = G_(n-1)`` and ``dG_n/dbeta = (n G_(n+2) - X G_(n+1)) / 2``; the change of X follows from
 Kepler's equation held fixed. The kick's derivative is the tide.
 
-Sources: H. Rein and D. Tamayo, MNRAS 459, 2275 (2016), doi:10.1093/mnras/stw644, section 3; S. Mikkola and
-K. Innanen, Celest. Mech. Dyn. Astron. 74, 59 (1999), doi:10.1023/A:1008312912468.
+Sources: H. Rein and D. Tamayo, MNRAS 459, 2275 (2016), doi:10.1093/mnras/stw644, section 3;
+S. Mikkola and K. Innanen, Celest. Mech. Dyn. Astron. 74, 59 (1999), doi:10.1023/A:1008312912468.
 """
 
 from __future__ import annotations
