@@ -7,8 +7,8 @@ With Jacobi coordinates q' the Hamiltonian of Wisdom & Holman splits into Kepler
 where c_i is the product of masses in the Kepler orbit of body i, and phi(r) = -1/r for point
 masses. Here phi is a network of ln r. The terms with c_i take back what the Kepler orbits have
 already; they go through the same network, so that its error cancels wherever the exact terms do:
-with the exact ``1/|q'_i|`` beside a learned phi(r_0i), a relative error of 1e-6 in the attraction of
-the star would be 1e-3 of that of a planet of 1e-3 stellar masses.
+with the exact ``1/|q'_i|`` beside a learned phi(r_0i), a relative error of 1e-6 in the attraction
+of the star would be 1e-3 of that of a planet of 1e-3 stellar masses.
 
 Whatever the weights are, H_int depends on distances alone: it is invariant under rotation,
 translation and exchange of bodies, and homogeneous in the masses.
