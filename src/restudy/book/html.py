@@ -100,9 +100,10 @@ def _slim(built: Path) -> None:
     """Leave out what no reader loads, and the outputs in notebooks to download.
 
     That is: source maps, fonts that stand behind a WOFF2 of the same name, translations that the
-    theme had read while building, and the element around every word of code, which only forbids to
-    break it (a fifth of the reference).
+    theme had read while building, the element around every word of code, which only forbids to
+    break it (a fifth of the reference), and the source of the scoreboard, its table once more.
     """
+    (built / "_sources" / "book" / "scoreboard.md").unlink(missing_ok=True)
     for page in built.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         page.write_text(_WORD.sub(r"\1", text), encoding="utf-8")
