@@ -13,6 +13,7 @@ from restudy.claims import read_paper
 from restudy.nbody import (
     experiments,
     experiments_classical,
+    experiments_force,
     experiments_pair,
     experiments_paper,
     experiments_speed,
@@ -98,7 +99,7 @@ def test_the_pair_network_on_short_runs():
     wide, narrow = (shipped_potential(name) for name in ("pair-wide", "pair-narrow"))
     networks = experiments_pair.Networks(wide, narrow, wide)
     runs = experiments_pair.follow(setup, networks, seed=1)
-    asked = experiments_pair.findings(runs, networks)
+    asked = experiments_pair.findings(runs) | experiments_force.findings(networks)
     assert set(asked) < set(CLAIMS)
     assert not [name for name in asked if CLAIMS[name].needs]
     assert asked["pair-sjs-phase"] < 1e-6
@@ -110,22 +111,22 @@ def test_the_pair_network_on_short_runs():
     ends = {name: run.positions[0, 1:] - run.positions[0, :1] for name, run in runs.ends.items()}
     assert np.abs(ends["exact"] - ends["pair network"]).max() < 1e-5
     assert np.abs(ends["exact"] - ends["zero kick"]).max() > 1e-2
-    chart = experiments_pair.chart(setup, networks)
+    chart = experiments_force.chart(setup, networks)
     assert chart["phase"].isna().sum() == 4  # of pairs that are not stable
-    figures.chart(chart, "spacing", "mass", "phase", experiments_pair.CHART_LABELS)
-    table = experiments_pair.errors_by_separation(networks)
-    figures.pair_errors(table, experiments_pair.ranges(networks))
+    figures.chart(chart, "spacing", "mass", "phase", experiments_force.CHART_LABELS)
+    table = experiments_force.errors_by_separation(networks)
+    figures.pair_errors(table, experiments_force.ranges(networks))
 
 
 def test_a_step_of_untrained_weights_is_symplectic():
-    assert experiments_pair.symplectic_error(seed=3) < 1e-12
+    assert experiments_force.symplectic_error(seed=3) < 1e-12
 
 
 def test_the_learning_curve_falls():
     recipe = Recipe(each=3, width=8, adam_steps=40, iterations=8)
     setup = replace(experiments_pair.Setup.quick(), curve=recipe, counts=(2, 20), seeds=(1,))
-    curve = experiments_pair.learning(setup, seed=1)
-    table = experiments_pair.learning_table(curve)
+    curve = experiments_force.learning(setup, seed=1)
+    table = experiments_force.learning_table(curve)
     assert table["error"].iloc[1] < table["error"].iloc[0]
     figures.learning(table, curve.slope)
 
