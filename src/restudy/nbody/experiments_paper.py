@@ -70,7 +70,7 @@ class Setup:
     @classmethod
     def quick(cls) -> Self:
         """Make a setup of ten seconds: two short trainings."""
-        return cls(PaperSetup.quick(), 2, 300, 2_000)
+        return cls(PaperSetup.quick(), 2, 200, 200)
 
     @classmethod
     def full(cls) -> Self:
@@ -148,7 +148,9 @@ def _trained(samples: BodySamples, test: BodySamples, setup: PaperSetup, seed: i
     return train_paper_network(samples, test, setup, seed=seed)[0]
 
 
-def run(setup: Setup, trained: Trainings, *, seed: int) -> Results:
+def run(
+    setup: Setup, trained: Trainings, *, seed: int, executor: Executor | None = None
+) -> Results:
     """Run the four experiments and a long one with every kick.
 
     Parameters
@@ -159,20 +161,22 @@ def run(setup: Setup, trained: Trainings, *, seed: int) -> Results:
         The networks.
     seed : int
         Of phases and orbits that the authors draw.
+    executor : concurrent.futures.Executor, optional
+        Where the experiments are run; the results do not depend on it.
 
     Returns
     -------
     Results
         With the exact kick and none beside each network.
     """
-    found = {
-        one.name: evaluate(
-            one if one.name == _SJS else one.shortened(setup.most_steps), trained.networks
-        )
+    each: Callable[..., Iterable[Evaluation]] = map if executor is None else executor.map
+    experiments = [
+        one if one.name == _SJS else one.shortened(setup.most_steps)
         for one in paper_experiments(seed)
-    }
+    ]
+    found = each(evaluate, experiments, [trained.networks] * len(experiments))
     return Results(
-        found,
+        {one.experiment.name: one for one in found},
         _long(setup, trained.networks[0]),
         tuple(agreement_on(network, trained.unseen) for network in trained.networks),
     )
