@@ -14,6 +14,9 @@ import nbformat
 from restudy.book.chapters import BookError
 
 _WORD = re.compile(r'<span class="pre">([^<]*)</span>')
+_SCOREBOARD_SOURCE = re.compile(
+    r'<li><a href="[^"]*_sources/book/scoreboard\.md".*?</li>', re.DOTALL
+)
 
 STAMP = "content.sha256"
 """A file in the finished HTML that names what it was made of."""
@@ -106,6 +109,7 @@ def _slim(built: Path) -> None:
     (built / "_sources" / "book" / "scoreboard.md").unlink(missing_ok=True)
     for page in built.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
+        text = _SCOREBOARD_SOURCE.sub("", text)
         page.write_text(_WORD.sub(r"\1", text), encoding="utf-8")
     fonts = (path for path in built.rglob("*.ttf") if path.with_suffix(".woff2").exists())
     for path in [*built.rglob("*.map"), *fonts]:
