@@ -201,7 +201,9 @@ def test_the_filter_shows_what_it_says(driver, open_page, html):
     choose(driver, "q", "no claim holds these words")
     assert driver.execute_script(f"return {shown}.length") == 0
     reset = driver.find_element("css selector", "#scoreboard button[type=reset]")
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", reset)
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", reset
+    )
     reset.click()
     wait(driver, f"return {shown}.length === {total}")
 
