@@ -11,6 +11,7 @@ from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
+    filled,
     kepler_mu,
     mutual_hill_radii,
     place_back,
@@ -185,7 +186,7 @@ def _run(
 ) -> tuple[FloatArray, FloatArray]:
     """Give coordinates and their velocities at the samples, each (samples, N - 1, 3)."""
     (step, steps, every), width, count = plan, planets.width, planets.number
-    q, v = (_filled(x.T, width).ravel() for x in start)
+    q, v = (filled(x.T, width).ravel() for x in start)
     out = [np.empty((steps // every + 1, 3 * width)) for _ in range(2)]
     out[0][0], out[1][0] = q, v
     work = Work(*(np.zeros(3 * width) for _ in range(3)))
@@ -238,20 +239,14 @@ def _planets(
     return Planets(
         count,
         width,
-        _filled(mu, width),
+        filled(mu, width),
         *(np.pad(x, (0, width - count)) for x in (star, own, gm)),  # type: ignore[call-arg]
         squares.ravel(),
-        _filled(place.T, width).ravel(),
+        filled(place.T, width).ravel(),
         np.pad(pull.T, ((0, 0), (0, width - count))).ravel(),
         np.pad(jump, (0, width - count)),
         np.triu(np.ones((LANES, LANES))).ravel(),
     )
-
-
-def _filled(x: FloatArray, width: int) -> FloatArray:
-    """Repeat the last entry of the last axis."""
-    more = np.repeat(x[..., -1:], width - x.shape[-1], axis=-1)
-    return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
 
 
 def _encounter(system: System, places: FloatArray, near: FloatArray, time: float) -> CloseEncounter:

@@ -56,6 +56,12 @@ def barycentric(masses: FloatArray, x: FloatArray) -> FloatArray:
     return np.concatenate([star, x + star], axis=-2)
 
 
+def filled(x: FloatArray, width: int) -> FloatArray:
+    """Repeat the last entry of the last axis up to a width."""
+    more = np.repeat(x[..., -1:], width - x.shape[-1], axis=-1)
+    return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
+
+
 def semi_major_axes(
     masses: FloatArray, positions: FloatArray, velocities: FloatArray, gravity: FloatArray
 ) -> FloatArray:

@@ -14,11 +14,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from restudy.nbody.compiled import _encounter, _filled, _jacobi_planets
+from restudy.nbody.compiled import _encounter, _jacobi_planets
 from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
+    filled,
     kepler_mu,
     mutual_hill_radii,
     started,
@@ -161,7 +162,7 @@ def begun(
     near = hill_radii * mutual_hill_radii(system.masses, checked.axes[0])
     planets = _jacobi_planets(system, kepler_mu(split, system.masses, system.gravity), near)
     q, v = (
-        _filled(to_jacobi(system.masses, x).T, planets.width).ravel()
+        filled(to_jacobi(system.masses, x).T, planets.width).ravel()
         for x in (system.positions, system.velocities)
     )
     return planets, q, v, Work(*(np.zeros(len(q)) for _ in range(3)))

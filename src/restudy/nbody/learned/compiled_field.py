@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restudy.nbody.compiled_setup import kepler_mu
+from restudy.nbody.compiled_setup import filled, kepler_mu
 from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
-from restudy.nbody.learned.compiled_orbits import drift_planets, filled
+from restudy.nbody.learned.compiled_orbits import drift_planets
 from restudy.nbody.learned.compiled_pair import NEWTON, PackedPair, hermite, pair_kick
 from restudy.nbody.learned.perturbations import Field
 from restudy.nbody.splitting import WISDOM_HOLMAN_91

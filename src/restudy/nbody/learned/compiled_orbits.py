@@ -17,6 +17,7 @@ from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
+    filled,
     kepler_mu,
     started,
     to_jacobi,
@@ -154,12 +155,6 @@ def drift_planets(mu: FloatArray) -> Planets:
     width = -(-len(mu) // LANES) * LANES
     unused = {name: np.zeros(width) for name in Planets._fields}
     return Planets(**(unused | {"number": len(mu), "width": width, "mu": filled(mu, width)}))  # type: ignore[arg-type]
-
-
-def filled(x: FloatArray, width: int) -> FloatArray:
-    """Repeat the last entry of the last axis up to a width."""
-    more = np.repeat(x[..., -1:], width - x.shape[-1], axis=-1)
-    return np.ascontiguousarray(np.concatenate([x, more], axis=-1))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -165,10 +165,10 @@ def unseen_three_bodies(
 
     Notes
     -----
-    Half of the paper's systems are one or the other: planets of up to ten masses of Jupiter that
-    meet, or orbits that fall into the star by Kozai's and Lidov's mechanism. There the integrator
-    of Wisdom and Holman with the exact interaction fails too, and two runs that differ by round-off
-    part within the run.
+    Others of the paper's systems have planets of up to ten masses of Jupiter that meet, or orbits
+    that fall into the star by Kozai's and Lidov's mechanism. There the integrator of Wisdom and
+    Holman with the exact interaction fails too, and two runs that differ by round-off part within
+    the run.
     """
     kept: list[System] = []
     while len(kept) < count:
@@ -240,11 +240,6 @@ def compare(case: Case, potential: PairPotential) -> Comparison:
         run.coverage.most,
         run.coverage.inside,
     )
-
-
-def compare_all(cases: Sequence[Case], potential: PairPotential) -> list[Comparison]:
-    """Return the comparison of each case."""
-    return [compare(case, potential) for case in cases]
 
 
 def _timed(run: Callable[[], R]) -> tuple[R, float]:

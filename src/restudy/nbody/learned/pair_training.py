@@ -1,8 +1,8 @@
 """Training of a pair potential from the accelerations of systems of three bodies.
 
 Every acceleration counts relative to its own size, so that ten orders of magnitude count alike.
-Adam finds the valley, and Levenberg and Marquardt's method goes down in it: with a thousand weights
-it reaches in half a minute what L-BFGS does not in five.
+Adam finds the valley, and Levenberg and Marquardt's method, which a thousand weights allow, goes
+down in it.
 """
 
 from __future__ import annotations
