@@ -11,6 +11,7 @@ from restudy.gasoptics.emulators.columns import (
     ANYWHERE,
     CLIMATES,
     HALOCARBONS,
+    OZONES,
     SPANS,
     drifted_columns,
     perturbed_columns,
@@ -92,6 +93,23 @@ def test_columns_of_anywhere_are_dry_and_wet(base: Atmosphere) -> None:
     high = found.p_lay < 1e4
     moved = (found.gases["h2o"].log() - base.gases["h2o"].log().repeat(50, 1))[high]
     assert float(moved.mean().abs()) < 0.2
+
+
+def test_ozone_below_the_layer_spans_two_powers_of_ten(base: Atmosphere) -> None:
+    """Beside `ANYWHERE`, whose draws it shares, by a factor from e^-3 to e^2 that fades out."""
+    many = base.part(torch.arange(6).repeat(60))
+    wide, narrow = drifted_columns(many, 8, OZONES), drifted_columns(many, 8, ANYWHERE)
+    assert torch.equal(wide.gases["h2o"], narrow.gases["h2o"])
+    moved = (wide.gases["o3"] / narrow.gases["o3"]).log()
+    assert float(moved[wide.p_lay < 3e3].abs().max()) < 1e-12
+    low = torch.where(wide.p_lay > 1e4, moved, moved[:, -1:])
+    torch.testing.assert_close(low, moved[:, -1:].expand_as(low))
+    assert -3 <= float(moved.min()) < -2.9
+    assert 1.9 < float(moved.max()) <= 2
+    halfway = (wide.p_lay > 3.1e3) & (wide.p_lay < 9.9e3)
+    share = (moved / moved[:, -1:])[halfway]
+    assert 0 < float(share.min()) < 0.2
+    assert 0.8 < float(share.max()) < 1
 
 
 def test_shallow_columns_are_the_lower_part_of_the_old_ones(base: Atmosphere) -> None:

@@ -23,6 +23,7 @@ _THINNEST = 1.0  # Pa, of the lowest layers
 _LOWEST = 35  # layers that are to be so thick
 _TRIES = 1000
 _TROPOPAUSE = 1e4  # Pa
+_LAYER = 3e3  # Pa, above which ozone is its layer
 _LIDS = (500.0, 7e4)  # Pa, the least and the most of pressure at the top of a shallow column
 
 # Mole fractions beyond those of the 18 experiments of RFMIP (the least above 0 and the most).
@@ -111,6 +112,8 @@ class Drift:
         Least and most of the shift of the logarithm of ozone.
     ozone : float
         Standard deviation of a smooth curve of the logarithm of ozone.
+    ozonising_low : tuple of float
+        Least and most of one more shift of the logarithm of ozone, below 100 hPa.
     """
 
     warming: tuple[float, float]
@@ -119,11 +122,15 @@ class Drift:
     water: float
     ozonising: tuple[float, float]
     ozone: float
+    ozonising_low: tuple[float, float] = (0, 0)
 
 
 WEATHER = Drift((-4, 8), 3, (0, 0), 0.4, (0, 0), 0.3)
 CLIMATES = Drift((-8, 16), 6, (0, 0), 0.8, (0, 0), 0.6)
 ANYWHERE = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6)
+# As far, with ozone below the layer between next to none, over tropical seas, and ten times more,
+# where air comes down from the stratosphere.
+OZONES = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6, (-3.0, 2.0))
 # Models of limited height prescribe their ozone, some of them next to none of it.
 LIMITED = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-3.5, 0.5), 1.0)
 
@@ -157,7 +164,8 @@ def drifted_columns(
     Errors of a network that are the same in neighbouring layers add up in the flux, and jagged
     columns hide them. Here a column moves by one warming and by a smooth curve; its relative
     humidity is partly kept, and water, at most 101 % of saturation or what it was, and ozone follow
-    smooth curves of their own. Levels move by a tenth of the distance to their neighbours.
+    smooth curves of their own; ozone below 100 hPa may move by a further shift, which fades out up
+    to 30 hPa. Levels move by a tenth of the distance to their neighbours.
     """
     rng = _generator(atmosphere, seed)
     old = atmosphere.p_lev.numpy()
@@ -179,7 +187,10 @@ def drifted_columns(
     low = np.clip(np.log(p_lay / _TROPOPAUSE) / np.log(5), 0, 1)  # 0 above, 1 below 500 hPa
     water = old_water * kept * np.exp(water + low * rng.uniform(*drift.wetting, size))
     water = np.minimum(water, np.maximum(1.01 * _saturated(p_lay, t_lay), old_water))
-    ozone = atmosphere.gases["o3"].numpy() * np.exp(ozone + rng.uniform(*drift.ozonising, size))
+    ozone = ozone + rng.uniform(*drift.ozonising, size)
+    below = np.clip(np.log(p_lay / _LAYER) / np.log(_TROPOPAUSE / _LAYER), 0, 1)
+    ozone = ozone + below * rng.uniform(*drift.ozonising_low, size)
+    ozone = atmosphere.gases["o3"].numpy() * np.exp(ozone)
     return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
 
 
