@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.columns import perturbed_columns
@@ -23,8 +24,7 @@ from restudy.gasoptics.emulators.paper_scaling import fast_exp, fast_log, standa
 from restudy.gasoptics.emulators.paper_training import (
     Recipe,
     train_network,
-    train_paper_longwave,
-    train_paper_shortwave,
+    train_paper_networks,
 )
 from restudy.gasoptics.emulators.scores import flux_errors, solve
 from restudy.gasoptics.errors import GasOpticsError
@@ -88,7 +88,7 @@ def test_an_output_that_is_zero_stays_near_zero(
     )
     table = replace(made_longwave, major=silent, lower=none[0], upper=none[1])
     assert float(longwave_optics(table, columns[0]).tau[:, :, 4].max()) == 0
-    networks, _ = train_paper_longwave(table, columns[:4], "32", SHORT, seed=1)
+    networks, _ = train_paper_networks(table, columns[:4], "32", SHORT, seed=1)
     with torch.no_grad():
         tau = networks.optics(columns[0]).tau
     assert float(tau[:, :, 4].max()) < 1e-6
@@ -111,8 +111,8 @@ def test_networks_learn_and_beat_the_mean(
     columns: list[Atmosphere], made_longwave: KDistribution, made_shortwave: KDistribution
 ) -> None:
     """The mean of the outputs has an error of 1; the made tables are far from smooth."""
-    _, long = train_paper_longwave(made_longwave, columns, "32", SHORT, seed=1)
-    _, short = train_paper_shortwave(made_shortwave, columns, "32", SHORT, seed=1)
+    _, long = train_paper_networks(made_longwave, columns, "32", SHORT, seed=1)
+    _, short = train_paper_networks(made_shortwave, columns, "32", SHORT, seed=1)
     names = [f"{group} {side}" for group in ("TLW", "Planck") for side in ("lower", "upper")]
     assert list(long) == names
     assert list(short) == [n.replace("TLW", "TSW").replace("Planck", "SSA") for n in names]
@@ -130,7 +130,7 @@ def test_more_neurons_give_better_fluxes(
     exact = solve(longwave_optics(made_longwave, unseen), unseen).total()
     errors = []
     for size in ("linear", "32-32"):
-        networks, _ = train_paper_longwave(made_longwave, columns, size, SHORT, seed=1)
+        networks, _ = train_paper_networks(made_longwave, columns, size, SHORT, seed=1)
         with torch.no_grad():
             found = solve(networks.optics(unseen), unseen).total()
         errors.append(flux_errors(found, exact, unseen.p_lev).down_rmse)
@@ -170,24 +170,24 @@ def test_real_tables_are_learnt_in_a_few_epochs(
 ) -> None:
     """Eight times better than the mean, on layers that were set apart."""
     columns = [perturbed_columns(rfmip.atmosphere([0]).part(slice(0, 50)), 0)]
-    _, long = train_paper_longwave(real_table("lw-g256"), columns, "32", SHORT, seed=1)
-    _, short = train_paper_shortwave(real_table("sw-g224"), columns, "32", SHORT, seed=1)
+    _, long = train_paper_networks(real_table("lw-g256"), columns, "32", SHORT, seed=1)
+    _, short = train_paper_networks(real_table("sw-g224"), columns, "32", SHORT, seed=1)
     for name, learning in {**long, **short}.items():
         assert learning.tested[-1] < 1 / 8, name
 
 
-def bits(networks: PaperLongwave) -> list[bytes]:
+def bits(networks: nn.Module) -> list[bytes]:
     return [x.numpy().tobytes() for x in networks.state_dict().values()]
 
 
 def test_the_seed_alone_decides(columns: list[Atmosphere], made_longwave: KDistribution) -> None:
     recipe = Recipe(epochs=2)
-    first, learnt = train_paper_longwave(made_longwave, columns[:2], "32", recipe, seed=4)
+    first, learnt = train_paper_networks(made_longwave, columns[:2], "32", recipe, seed=4)
     with ThreadPoolExecutor(3) as pool:
-        again, relearnt = train_paper_longwave(
+        again, relearnt = train_paper_networks(
             made_longwave, columns[:2], "32", recipe, seed=4, executor=pool
         )
-    other, _ = train_paper_longwave(made_longwave, columns[:2], "32", recipe, seed=5)
+    other, _ = train_paper_networks(made_longwave, columns[:2], "32", recipe, seed=5)
     assert bits(first) == bits(again)
     assert learnt == relearnt
     assert bits(first) != bits(other)
@@ -204,7 +204,7 @@ def test_columns_of_one_side_train_one_side(made_longwave: KDistribution) -> Non
         t_lev=base.t_lev[:, rows:],
         gases={name: x[:, rows:] for name, x in base.gases.items()},
     )
-    networks, learnings = train_paper_longwave(
+    networks, learnings = train_paper_networks(
         made_longwave, [low], "linear", Recipe(epochs=1), seed=0, ozone=False
     )
     assert list(learnings) == ["TLW lower", "Planck lower"]
@@ -220,23 +220,23 @@ def test_what_cannot_be_learnt_is_named(
     few = Recipe(epochs=1, trained=1.0)
     for call, message in [
         (
-            lambda: train_paper_longwave(made_longwave, columns[:1], "5", SHORT, seed=0),
+            lambda: train_paper_networks(made_longwave, columns[:1], "5", SHORT, seed=0),
             "no network of size '5'; use linear, 32, 32-32",
         ),
         (
-            lambda: train_paper_longwave(made_longwave, [], "32", SHORT, seed=0),
+            lambda: train_paper_networks(made_longwave, [], "32", SHORT, seed=0),
             "no columns to learn from; give one set or more",
         ),
         (
-            lambda: train_paper_longwave(made_shortwave, columns[:1], "32", SHORT, seed=0),
+            lambda: longwave_samples(made_shortwave, columns[0]),
             "made is of the short wave; use lw-g256 or lw-g128",
         ),
         (
-            lambda: train_paper_shortwave(made_longwave, columns[:1], "32", SHORT, seed=0),
+            lambda: shortwave_samples(made_longwave, columns[0]),
             "made is of the long wave; use sw-g224 or sw-g112",
         ),
         (
-            lambda: train_paper_shortwave(made_shortwave, columns[:1], "32", few, seed=0),
+            lambda: train_paper_networks(made_shortwave, columns[:1], "32", few, seed=0),
             "samples, of which 1 are to be learnt from; expected at least 2 to learn from and 1",
         ),
     ]:
@@ -247,7 +247,8 @@ def test_what_cannot_be_learnt_is_named(
 def test_networks_of_one_spectrum_refuse_the_tables_of_the_other(
     columns: list[Atmosphere], made_longwave: KDistribution, made_shortwave: KDistribution
 ) -> None:
-    networks, _ = train_paper_longwave(made_longwave, columns[:1], "linear", Recipe(1), seed=0)
+    networks, _ = train_paper_networks(made_longwave, columns[:1], "linear", Recipe(1), seed=0)
+    assert isinstance(networks, PaperLongwave)
     with pytest.raises(GasOpticsError, match="the tables are of the short wave"):
         PaperLongwave(networks.tau, networks.planck, spectrum_of(made_shortwave))
 

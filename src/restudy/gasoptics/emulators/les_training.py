@@ -6,7 +6,6 @@ tropopause, the networks of one side are enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -17,10 +16,8 @@ from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.les import Envelope, les_columns, les_samples
 from restudy.gasoptics.emulators.paper_networks import PaperLongwave, PaperShortwave
 from restudy.gasoptics.emulators.paper_training import (
-    Learnings,
     Recipe,
-    train_paper_longwave,
-    train_paper_shortwave,
+    train_paper_networks,
 )
 from restudy.gasoptics.emulators.scores import FluxErrors, flux_errors, paper_setup, solve
 from restudy.gasoptics.reference import (
@@ -89,12 +86,12 @@ def tuned(
     first, *others = np.random.SeedSequence(seed).spawn(1 + sets)
     samples = [les_samples(envelope, s, count) for s in others]
     unseen = les_columns(envelope, first, count)
-    long = table.planck is not None
-    train: Callable[..., tuple[PaperLongwave | PaperShortwave, Learnings]]
-    train = train_paper_longwave if long else train_paper_shortwave
-    networks, _ = train(table, samples, size, recipe, seed=seed, ozone=False, executor=executor)
+    networks, _ = train_paper_networks(
+        table, samples, size, recipe, seed=seed, ozone=False, executor=executor
+    )
+    exactly = longwave_optics if table.planck is not None else shortwave_optics
     with torch.no_grad():
-        exact = longwave_optics(table, unseen) if long else shortwave_optics(table, unseen)
+        exact = exactly(table, unseen)
         found = networks.double().optics(unseen)
         return Tuned(size, networks, les_errors(found, exact, unseen))
 

@@ -131,7 +131,7 @@ def train_network(
     return network, learning
 
 
-def train_paper_longwave(
+def train_paper_networks(
     table: KDistribution,
     columns: Iterable[Atmosphere],
     size: str,
@@ -140,8 +140,8 @@ def train_paper_longwave(
     seed: int,
     ozone: bool = True,
     executor: Executor | None = None,
-) -> tuple[PaperLongwave, Learnings]:
-    """Train a set of networks of the long wave.
+) -> tuple[PaperLongwave | PaperShortwave, Learnings]:
+    """Train a set of networks of the spectral range of the tables.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def train_paper_longwave(
 
     Returns
     -------
-    networks : PaperLongwave
+    networks : PaperLongwave or PaperShortwave
         A side of the tropopause without layers has no network.
     learnings : mapping of str to Learning
         Errors of each network on the way.
@@ -170,60 +170,21 @@ def train_paper_longwave(
     Raises
     ------
     GasOpticsError
-        If the size is unknown, or the tables are of the short wave or do not cover the columns.
+        If the size is unknown, or the tables do not cover the columns.
     """
-    samples = [longwave_samples(table, a, ozone=ozone) for a in columns]
-    pair, learnings = _train_both(LONGWAVE, samples, size, recipe, seed, executor)
-    return PaperLongwave(*pair, spectrum_of(table), ozone=ozone), learnings
+    if size not in SIZES:
+        raise GasOpticsError(f"no network of size {size!r}; use {', '.join(SIZES)}.")
+    long = table.planck is not None
+    made = longwave_samples if long else shortwave_samples
+    sets = [made(table, a, ozone=ozone) for a in columns]
+    if not sets:
+        raise GasOpticsError("no columns to learn from; give one set or more.")
+    pair, learnings = _trained(LONGWAVE if long else SHORTWAVE, sets, size, recipe, seed, executor)
+    kind = PaperLongwave if long else PaperShortwave
+    return kind(*pair, spectrum_of(table), ozone=ozone), learnings
 
 
-def train_paper_shortwave(
-    table: KDistribution,
-    columns: Iterable[Atmosphere],
-    size: str,
-    recipe: Recipe,
-    *,
-    seed: int,
-    ozone: bool = True,
-    executor: Executor | None = None,
-) -> tuple[PaperShortwave, Learnings]:
-    """Train a set of networks of the short wave.
-
-    Parameters
-    ----------
-    table : KDistribution
-        The tables to learn from.
-    columns : iterable of Atmosphere
-        Sets of columns, in the precision of the tables.
-    size : str
-        One of `SIZES`.
-    recipe : Recipe
-        How they learn.
-    seed : int
-        Of all random numbers; each network has its own, so that the executor does not matter.
-    ozone : bool
-        Whether ozone is an input.
-    executor : concurrent.futures.Executor, optional
-        Trains the networks side by side.
-
-    Returns
-    -------
-    networks : PaperShortwave
-        A side of the tropopause without layers has no network.
-    learnings : mapping of str to Learning
-        Errors of each network on the way.
-
-    Raises
-    ------
-    GasOpticsError
-        If the size is unknown, or the tables are of the long wave or do not cover the columns.
-    """
-    samples = [shortwave_samples(table, a, ozone=ozone) for a in columns]
-    pair, learnings = _train_both(SHORTWAVE, samples, size, recipe, seed, executor)
-    return PaperShortwave(*pair, spectrum_of(table), ozone=ozone), learnings
-
-
-def _train_both(
+def _trained(
     quantities: tuple[Quantity, Quantity],
     sets: Sequence[tuple[Samples, Samples]],
     size: str,
@@ -232,10 +193,6 @@ def _train_both(
     executor: Executor | None,
 ) -> tuple[tuple[SplitNetwork, SplitNetwork], Learnings]:
     """Train the networks of two quantities on the sides of the tropopause that have layers."""
-    if size not in SIZES:
-        raise GasOpticsError(f"no network of size {size!r}; use {', '.join(SIZES)}.")
-    if not sets:
-        raise GasOpticsError("no columns to learn from; give one set or more.")
     tasks: dict[str, tuple[Samples, np.random.SeedSequence]] = {}
     seeds = iter(np.random.SeedSequence(seed).spawn(2 * len(quantities)))
     for quantity, found in zip(quantities, zip(*sets, strict=True), strict=True):
