@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.scores import (
+    ALBEDO,
+    ZENITH,
     SpectralFluxes,
     band_errors,
     flux_errors,
@@ -22,6 +25,7 @@ from restudy.gasoptics.emulators.scores import (
     solve,
 )
 from restudy.gasoptics.errors import ExtrapolationWarning
+from restudy.gasoptics.longwave import DIFFUSIVITY
 from restudy.gasoptics.planck import ThermalSource
 from restudy.gasoptics.reference import (
     LongwaveOptics,
@@ -100,6 +104,15 @@ def in_float64(optics: Optics) -> Optics:
     source = optics.source
     radiances = (x.double() for x in (source.layer, source.level, source.surface))
     return LongwaveOptics(optics.tau.double(), ThermalSource(*radiances))
+
+
+def setup_said() -> str:
+    """Say in a sentence what the paper's set-up is."""
+    ray = DIFFUSIVITY.secants[0]
+    return (
+        f"The paper's set-up: one ray with D = {ray:g} in the long wave, in the short wave the sun "
+        f"at {math.degrees(ZENITH):g}° over ground of the albedo {ALBEDO:g}."
+    )
 
 
 def compare(

@@ -191,7 +191,7 @@ def evaluate(network: Net) -> dict[str, Any]:
 def errors_of(
     network: Net, table: KDistribution, columns: Atmosphere, above: int = 0
 ) -> FluxErrors:
-    """Return a network's errors of fluxes and heating rates, one ray of D = 1.66.
+    """Return a network's errors of fluxes and heating rates, with the paper's one ray.
 
     Parameters
     ----------

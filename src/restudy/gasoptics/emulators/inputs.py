@@ -136,7 +136,7 @@ class TrainingRange:
             f"{said}: {share:.2g} % of the layers lie outside the range of the training, where the "
             "network extrapolates.",
             ExtrapolationWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
 
     def _bin(self, p_lay: torch.Tensor) -> torch.Tensor:

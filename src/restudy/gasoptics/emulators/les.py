@@ -9,6 +9,7 @@ equilibrium model intercomparison project, Geosci. Model Dev. 11, 793 (2018), fo
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -19,6 +20,7 @@ import torch
 import xarray as xr
 
 from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.scores import ALBEDO, ZENITH
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.rfmip import TOP
 from restudy.gasoptics.standard import SOLAR_CONSTANT, WELL_MIXED, ozone_layer
@@ -312,8 +314,8 @@ def read_rcemip_column(path: Path) -> Atmosphere:
         gases={gas: values(gas, kept) for gas in ("h2o", "o3", *WELL_MIXED)},
         t_sfc=t_lev[:, -1],
         emissivity=0.98 * one,
-        albedo=0.07 * one,
-        mu0=0.7431 * one,
+        albedo=ALBEDO * one,
+        mu0=math.cos(ZENITH) * one,
         irradiance=SOLAR_CONSTANT * one,
     )
 
@@ -355,7 +357,7 @@ def _atmosphere(
         gases={gas: torch.from_numpy(x) for gas, x in (varying | mixed).items()},
         t_sfc=torch.from_numpy(t_lev[:, -1].copy()),
         emissivity=0.98 * one,
-        albedo=0.07 * one,
-        mu0=0.7431 * one,
+        albedo=ALBEDO * one,
+        mu0=math.cos(ZENITH) * one,
         irradiance=SOLAR_CONSTANT * one,
     )

@@ -278,16 +278,8 @@ class Network(nn.Module):
         shape = columns.columns, columns.layers, self.spectrum.g_points
         return first.reshape(shape), second.reshape(shape)
 
-    def _prepared(self, atmosphere: Atmosphere) -> Atmosphere:
-        self.range.warn(atmosphere)
-        return atmosphere if atmosphere.from_top else atmosphere.upside_down()
-
-
-class LongwaveNetwork(Network):
-    """Gas optics of the long wave."""
-
-    def optics(self, atmosphere: Atmosphere) -> LongwaveOptics:
-        """Return optical depth and thermal source, for columns in either order.
+    def optics(self, atmosphere: Atmosphere) -> LongwaveOptics | ShortwaveOptics:
+        """Return the optical properties of columns in either order.
 
         Parameters
         ----------
@@ -296,8 +288,8 @@ class LongwaveNetwork(Network):
 
         Returns
         -------
-        LongwaveOptics
-            From the top down, in the precision of the network.
+        LongwaveOptics or ShortwaveOptics
+            Of the network's spectral range, from the top down, in the precision of the network.
 
         Raises
         ------
@@ -309,8 +301,19 @@ class LongwaveNetwork(Network):
         ExtrapolationWarning
             If a layer lies outside the range of the training.
         """
-        columns = self._prepared(atmosphere)
+        self.range.warn(atmosphere)
+        columns = atmosphere if atmosphere.from_top else atmosphere.upside_down()
         return self.decoded(*self.roots_of(columns), columns)
+
+    def decoded(
+        self, a: torch.Tensor, b: torch.Tensor, columns: Atmosphere
+    ) -> LongwaveOptics | ShortwaveOptics:
+        """Return what the outputs mean for columns from the top down; of a spectral range."""
+        raise NotImplementedError
+
+
+class LongwaveNetwork(Network):
+    """Gas optics of the long wave."""
 
     def decoded(self, a: torch.Tensor, b: torch.Tensor, columns: Atmosphere) -> LongwaveOptics:
         """Return what the outputs mean for columns from the top down.
@@ -332,7 +335,7 @@ class LongwaveNetwork(Network):
 
     def fluxes(self, atmosphere: Atmosphere, quadrature: Quadrature = GAUSS_1) -> Fluxes:
         """Return thermal fluxes, as `restudy.gasoptics.reference.longwave` does."""
-        found = self.optics(atmosphere)
+        found = cast("LongwaveOptics", self.optics(atmosphere))
         emissivity = atmosphere.emissivity.to(found.tau.dtype)
         up, down = longwave_fluxes(found.tau, found.source, emissivity, quadrature)
         return _in_order(up, down, atmosphere)
@@ -340,32 +343,6 @@ class LongwaveNetwork(Network):
 
 class ShortwaveNetwork(Network):
     """Gas optics of the short wave."""
-
-    def optics(self, atmosphere: Atmosphere) -> ShortwaveOptics:
-        """Return optical depth, single-scattering albedo and sunlight, for columns in either order.
-
-        Parameters
-        ----------
-        atmosphere : Atmosphere
-            The columns, on the device of the network.
-
-        Returns
-        -------
-        ShortwaveOptics
-            From the top down, in the precision of the network.
-
-        Raises
-        ------
-        GasOpticsError
-            If a gas is missing.
-
-        Warns
-        -----
-        ExtrapolationWarning
-            If a layer lies outside the range of the training.
-        """
-        columns = self._prepared(atmosphere)
-        return self.decoded(*self.roots_of(columns), columns)
 
     def decoded(self, a: torch.Tensor, b: torch.Tensor, columns: Atmosphere) -> ShortwaveOptics:
         """Return what the outputs mean for columns from the top down.
@@ -386,7 +363,7 @@ class ShortwaveNetwork(Network):
 
     def fluxes(self, atmosphere: Atmosphere) -> Fluxes:
         """Return solar fluxes, as `restudy.gasoptics.reference.shortwave` does."""
-        found = self.optics(atmosphere)
+        found = cast("ShortwaveOptics", self.optics(atmosphere))
         dtype = found.tau.dtype
         sun = atmosphere.mu0.to(dtype), atmosphere.albedo.to(dtype)
         solved = shortwave_fluxes(found.tau, found.ssa, found.incoming, *sun)

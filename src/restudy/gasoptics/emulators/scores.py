@@ -128,8 +128,8 @@ def paper_setup(atmosphere: Atmosphere) -> Atmosphere:
     Returns
     -------
     Atmosphere
-        With a solar zenith angle of 42 degrees and an albedo of 0.07 everywhere. The quadrature of
-        the long wave is the caller's: D = 1.66 is the default of `solve`.
+        With the sun at `ZENITH` and the albedo `ALBEDO` everywhere. The quadrature of the long
+        wave is the caller's; the paper's, `DIFFUSIVITY`, is the default of `solve`.
     """
     like = torch.ones_like(atmosphere.mu0)
     return replace(atmosphere, mu0=math.cos(ZENITH) * like, albedo=ALBEDO * like)

@@ -31,12 +31,12 @@ from restudy.gasoptics.emulators.columns import (
 from restudy.gasoptics.emulators.losses import sketches
 from restudy.gasoptics.emulators.network import Spectrum, spectrum_of
 from restudy.gasoptics.emulators.roots import exact_roots
+from restudy.gasoptics.emulators.scores import ALBEDO
 from restudy.gasoptics.tables import KDistribution
 from restudy.parallel import sweep
 
 _VERSION = 1  # of what a file holds and how it is made; older files are made again
 _BLOCK = 10  # columns at a time: what the solver's backward pass keeps stays in the cache
-_BLACK = 0.07  # albedo of half of the columns
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def make_set(recipe: SetRecipe, rng: np.random.Generator) -> TrainingSet:
     Returns
     -------
     TrainingSet
-        The columns, under suns of any height, half of them over ground of the albedo 0.07.
+        The columns, under suns of any height, half of them over the ground of the paper's set-up.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def _columns(recipe: SetRecipe, rng: np.random.Generator) -> Atmosphere:
         columns = with_other_gases(columns, int(rng.integers(2**62)))
     size = columns.columns
     light = rng.uniform(0.03, 0.8, size)
-    albedo = np.where(rng.uniform(size=size) < 0.5, _BLACK, light)
+    albedo = np.where(rng.uniform(size=size) < 0.5, ALBEDO, light)
     mu0 = rng.uniform(0.15, 1.0, size)
     return replace(columns, mu0=torch.from_numpy(mu0), albedo=torch.from_numpy(albedo))
 
