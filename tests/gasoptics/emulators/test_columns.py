@@ -11,8 +11,8 @@ from restudy.gasoptics.emulators.columns import (
     ANYWHERE,
     CLIMATES,
     HALOCARBONS,
-    OZONES,
     SPANS,
+    TROPOPAUSES,
     drifted_columns,
     perturbed_columns,
     shallow_columns,
@@ -98,8 +98,7 @@ def test_columns_of_anywhere_are_dry_and_wet(base: Atmosphere) -> None:
 def test_ozone_below_the_layer_spans_two_powers_of_ten(base: Atmosphere) -> None:
     """Beside `ANYWHERE`, whose draws it shares, by a factor from e^-3 to e^2 that fades out."""
     many = base.part(torch.arange(6).repeat(60))
-    wide, narrow = drifted_columns(many, 8, OZONES), drifted_columns(many, 8, ANYWHERE)
-    assert torch.equal(wide.gases["h2o"], narrow.gases["h2o"])
+    wide, narrow = drifted_columns(many, 8, TROPOPAUSES), drifted_columns(many, 8, ANYWHERE)
     moved = (wide.gases["o3"] / narrow.gases["o3"]).log()
     assert float(moved[wide.p_lay < 3e3].abs().max()) < 1e-12
     low = torch.where(wide.p_lay > 1e4, moved, moved[:, -1:])
@@ -110,6 +109,23 @@ def test_ozone_below_the_layer_spans_two_powers_of_ten(base: Atmosphere) -> None
     share = (moved / moved[:, -1:])[halfway]
     assert 0 < float(share.min()) < 0.2
     assert 0.8 < float(share.max()) < 1
+
+
+def test_water_around_the_tropopause_is_dry_to_saturated(base: Atmosphere) -> None:
+    """Beside `ANYWHERE`: by up to e^-1.5 and e^3 at 100 hPa, not at all from 20 and 500 hPa on."""
+    many = base.part(torch.arange(6).repeat(60))
+    wide, narrow = drifted_columns(many, 9, TROPOPAUSES), drifted_columns(many, 9, ANYWHERE)
+    moved = (wide.gases["h2o"] / narrow.gases["h2o"]).log()
+    far = (wide.p_lay < 2e3) | (wide.p_lay > 5e4)
+    assert float(moved[far].abs().max()) < 1e-12
+    near = (wide.p_lay > 9e3) & (wide.p_lay < 1.1e4)
+    assert -1.5 <= float(moved[near].min()) < -1.3
+    assert 2.5 < float(moved[near].max()) <= 3
+    middle = (wide.p_lay > 2e4) & (wide.p_lay < 3e4)  # less of it halfway
+    assert float(moved[middle].min()) > -1.5 * (1 - np.log(2) / np.log(5))
+    most = torch.maximum(1.01 * saturation(wide), many.gases["h2o"])
+    low = wide.p_lay > 2e4
+    assert bool((wide.gases["h2o"] <= most * (1 + 1e-12))[low].all())
 
 
 def test_shallow_columns_are_the_lower_part_of_the_old_ones(base: Atmosphere) -> None:

@@ -114,6 +114,8 @@ class Drift:
         Standard deviation of a smooth curve of the logarithm of ozone.
     ozonising_low : tuple of float
         Least and most of one more shift of the logarithm of ozone, below 100 hPa.
+    wetting_high : tuple of float
+        Least and most of one more shift of the logarithm of water, around 100 hPa.
     """
 
     warming: tuple[float, float]
@@ -123,14 +125,15 @@ class Drift:
     ozonising: tuple[float, float]
     ozone: float
     ozonising_low: tuple[float, float] = (0, 0)
+    wetting_high: tuple[float, float] = (0, 0)
 
 
 WEATHER = Drift((-4, 8), 3, (0, 0), 0.4, (0, 0), 0.3)
 CLIMATES = Drift((-8, 16), 6, (0, 0), 0.8, (0, 0), 0.6)
 ANYWHERE = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6)
-# As far, with ozone below the layer between next to none, over tropical seas, and ten times more,
-# where air comes down from the stratosphere.
-OZONES = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6, (-3.0, 2.0))
+# As far, with tropopauses of any kind: next to no ozone below, as over tropical seas, to seven times
+# as much, where air comes down from the stratosphere; drier, and as wet as saturation.
+TROPOPAUSES = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6, (-3.0, 2.0), (-1.5, 3.0))
 # Models of limited height prescribe their ozone, some of them next to none of it.
 LIMITED = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-3.5, 0.5), 1.0)
 
@@ -164,8 +167,9 @@ def drifted_columns(
     Errors of a network that are the same in neighbouring layers add up in the flux, and jagged
     columns hide them. Here a column moves by one warming and by a smooth curve; its relative
     humidity is partly kept, and water, at most 101 % of saturation or what it was, and ozone follow
-    smooth curves of their own; ozone below 100 hPa may move by a further shift, which fades out up
-    to 30 hPa. Levels move by a tenth of the distance to their neighbours.
+    smooth curves of their own. Ozone below 100 hPa may move by a further shift, which fades out up
+    to 30 hPa, and water at 100 hPa by another, which fades out to 20 and to 500 hPa. Levels move by
+    a tenth of the distance to their neighbours.
     """
     rng = _generator(atmosphere, seed)
     old = atmosphere.p_lev.numpy()
@@ -179,19 +183,35 @@ def drifted_columns(
     t_lev = atmosphere.t_lev.numpy() + warming
     t_lay = atmosphere.t_lay.numpy() + (warming[:, 1:] + warming[:, :-1]) / 2
     t_sfc = atmosphere.t_sfc.numpy() + warming[:, -1] + rng.normal(0, 2, len(old))
+    water, ozone = _drifted_gases(atmosphere, p_lay, t_lay, drift, rng)
+    return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
+
+
+def _drifted_gases(
+    atmosphere: Atmosphere,
+    p_lay: np.ndarray,
+    t_lay: np.ndarray,
+    drift: Drift,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return water, partly of the old relative humidity, and ozone."""
+    size = len(p_lay), 1
     old_water, old_t = atmosphere.gases["h2o"].numpy(), atmosphere.t_lay.numpy()
     wetter = saturation_pressure(t_lay) / saturation_pressure(old_t)
     kept = np.where(p_lay > 2e4, wetter ** rng.uniform(0, 1, size), 1.0)
     water = drift.water * _curves(p_lay, rng)
     ozone = drift.ozone * _curves(p_lay, rng)
-    low = np.clip(np.log(p_lay / _TROPOPAUSE) / np.log(5), 0, 1)  # 0 above, 1 below 500 hPa
-    water = old_water * kept * np.exp(water + low * rng.uniform(*drift.wetting, size))
-    water = np.minimum(water, np.maximum(1.01 * _saturated(p_lay, t_lay), old_water))
-    ozone = ozone + rng.uniform(*drift.ozonising, size)
+    wetting, ozonising = (rng.uniform(*s, size) for s in (drift.wetting, drift.ozonising))
+    further = rng.uniform(*drift.ozonising_low, size), rng.uniform(*drift.wetting_high, size)
+    depth = np.clip(np.log(p_lay / _TROPOPAUSE) / np.log(5), -1, 1)  # 1 below 500 hPa
     below = np.clip(np.log(p_lay / _LAYER) / np.log(_TROPOPAUSE / _LAYER), 0, 1)
-    ozone = ozone + below * rng.uniform(*drift.ozonising_low, size)
-    ozone = atmosphere.gases["o3"].numpy() * np.exp(ozone)
-    return _changed(atmosphere, p_lay, p_lev, t_lay, t_lev, t_sfc, water, ozone)
+    water = water + np.maximum(depth, 0) * wetting + (1 - np.abs(depth)) * further[1]
+    most = np.maximum(1.01 * _saturated(p_lay, t_lay), old_water)
+    ozone = ozone + ozonising + below * further[0]
+    return (
+        np.minimum(old_water * kept * np.exp(water), most),
+        atmosphere.gases["o3"].numpy() * np.exp(ozone),
+    )
 
 
 def shallow_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) -> Atmosphere:

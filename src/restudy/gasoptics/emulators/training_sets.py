@@ -21,7 +21,7 @@ from restudy.gasoptics.emulators.columns import (
     ANYWHERE,
     CLIMATES,
     LIMITED,
-    OZONES,
+    TROPOPAUSES,
     WEATHER,
     drifted_columns,
     perturbed_columns,
@@ -51,9 +51,9 @@ class SetRecipe:
         ``"rfmip"``: the 100 sites of RFMIP, present day; ``"standard"``: standard atmospheres.
     kind : str
         ``"perturbed"`` (the paper's recipe), ``"drifted"`` (by weather, or by climates where the
-        gases vary), ``"anywhere"`` (drifted much farther), ``"ozones"`` (as far, with ozone below
-        the layer over two powers of ten) or ``"shallow"`` (as far, with any amount of ozone, and
-        cut off at the top).
+        gases vary), ``"anywhere"`` (drifted much farther), ``"tropopauses"`` (as far, with more
+        and less ozone and water around the tropopause) or ``"shallow"`` (as far, with any amount
+        of ozone, and cut off at the top).
     other_gases : bool
         Whether the well-mixed gases are drawn anew for each column.
     copies : int
@@ -209,7 +209,7 @@ def _columns(recipe: SetRecipe, rng: np.random.Generator) -> Atmosphere:
         columns = perturbed_columns(base, number)
     else:
         near = CLIMATES if recipe.other_gases else WEATHER
-        far = {"anywhere": ANYWHERE, "ozones": OZONES, "shallow": LIMITED}
+        far = {"anywhere": ANYWHERE, "tropopauses": TROPOPAUSES, "shallow": LIMITED}
         drift = far.get(recipe.kind, near)
         columns = drifted_columns(base, number, drift)
     if recipe.kind == "shallow":
