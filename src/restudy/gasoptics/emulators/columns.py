@@ -131,8 +131,8 @@ class Drift:
 WEATHER = Drift((-4, 8), 3, (0, 0), 0.4, (0, 0), 0.3)
 CLIMATES = Drift((-8, 16), 6, (0, 0), 0.8, (0, 0), 0.6)
 ANYWHERE = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6)
-# As far, with tropopauses of any kind: next to no ozone below, as over tropical seas, to seven times
-# as much, where air comes down from the stratosphere; drier, and as wet as saturation.
+# As far, with tropopauses of any kind: next to no ozone below, as over tropical seas, to seven
+# times as much, where air comes down from the stratosphere; drier, and as wet as saturation.
 TROPOPAUSES = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-1.5, 1), 0.6, (-3.0, 2.0), (-1.5, 3.0))
 # Models of limited height prescribe their ozone, some of them next to none of it.
 LIMITED = Drift((-15, 10), 5, (-4, 0.5), 1.0, (-3.5, 0.5), 1.0)
