@@ -31,11 +31,12 @@ class _Plan:
 
 
 _NEAR = ("perturbed", "drifted")
+_WIDE = ("perturbed", "drifted", "perturbed", "tropopauses")
 _ALL_KINDS = ("perturbed", "drifted", "perturbed", "anywhere", "shallow")
 _FULL = {
-    ("lw-g256", False): _Plan(64, (48, 32), 1, 24, (3000, 2000), 64),
+    ("lw-g256", False): _Plan(64, (48, 32), 2, 24, (3000, 2000), 64, _WIDE),
     ("lw-g256", True): _Plan(160, (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),
-    ("lw-g128", False): _Plan(96, (48, 32), 2, 24, (4000, 2500), 24),
+    ("lw-g128", False): _Plan(96, (48, 32), 2, 24, (4000, 2500), 24, _WIDE),
     ("lw-g128", True): _Plan(128, (48, 32), 2, 40, (5000, 4000), 64, _NEAR),
     ("sw-g224", False): _Plan(64, (48, 8), 2, 24, (3000, 2000), 64),
     ("sw-g224", True): _Plan(64, (48, 8), 2, 24, (6000, 4000), 24),
