@@ -232,7 +232,7 @@ def _descend(
     rng: torch.Generator,
 ) -> Learning:
     mine, others = split
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.rate)
+    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.rate, fused=True)
     falling = torch.optim.lr_scheduler.StepLR(optimiser, recipe.decay_epochs, recipe.decay)
     loss = nn.functional.mse_loss
     trained, tested = [], []
