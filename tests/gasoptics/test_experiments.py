@@ -22,6 +22,7 @@ from restudy.gasoptics import (
     figures,
 )
 from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.emulators.les import Envelope
 from restudy.gasoptics.emulators.scores import FluxErrors
 from restudy.gasoptics.experiments_networks import Contender, exact_optics
 from restudy.gasoptics.reference import Fluxes
@@ -188,8 +189,15 @@ def test_tuned_networks_are_compared_to_the_authors():
     assert experiments_les.findings(pd.DataFrame()) == {}
     assert len(experiments_les.table(table)) == 2
     assert "presets full" in experiments_les.table(pd.DataFrame()).iloc[0, 0]
-    recipe = experiments_les.Tuning(50, 1, 10).recipe()
-    assert (recipe.epochs, recipe.decay_epochs) == (50, 1)
+
+
+def test_tuning_sees_as_many_layers_of_a_shallow_domain_as_of_a_deep_one():
+    tuning = experiments_les.Tuning(50, 4, 9_000)
+    assert (tuning.recipe().epochs, tuning.recipe().decay_epochs) == (50, 1)
+    for levels, count in ((228, 10), (72, 31)):
+        p = np.linspace(1e4, 1e5, levels)
+        assert tuning.count(Envelope("made", p, p, p, p, p)) == count
+    assert experiments_les.tuned(None, seed=1).empty
 
 
 def test_unseen_simulations_are_counted_in_bars():

@@ -1,15 +1,17 @@
 """Samples of large-eddy simulations, and networks tuned to one."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
 
-from restudy.gasoptics import datasets
+from restudy.gasoptics import datasets, experiments_les
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.les import (
     LEAST_OZONE,
@@ -239,3 +241,21 @@ def test_a_tuned_network_learns_the_air_of_cabauw(
         errors = les_errors(linear.optics(unseen), longwave_optics(table, unseen), unseen)
     assert found.errors.down_rmse < 0.2 * errors.down_rmse
     assert found.errors.down_rmse < 1
+
+
+@pytest.mark.data
+def test_tuned_networks_of_both_simulations_do_not_depend_on_the_executor(
+    path_of: Callable[[str], Path],
+) -> None:
+    for name in ("les-cabauw", "les-rcemip", "rrtmgp-lw-g256", "veerman-networks-64-64"):
+        path_of(name)
+    tuning = experiments_les.Tuning(epochs=1, sets=1, layers=1000)
+    found = experiments_les.tuned(tuning, seed=3)
+    with ThreadPoolExecutor(2) as pool:
+        again = experiments_les.tuned(tuning, seed=3, executor=pool)
+    pd.testing.assert_frame_equal(found, again)
+    assert found["simulation"].tolist() == ["cabauw"] * 3 + ["rcemip"] * 3
+    assert found["network"].tolist() == ["32, tuned", "32", "64-64"] * 2
+    costs = found["multiply_adds"].to_numpy().reshape(2, 3)
+    assert (costs[:, 0] < costs[:, 2] / 2).all()  # the claims' "half its cost"
+    assert set(experiments_les.findings(found)) == {"les-cabauw", "les-rcemip"}

@@ -64,12 +64,12 @@ class Setup:
     @classmethod
     def full(cls) -> Self:
         """Make a setup of half an hour: the networks of the package are trained again."""
-        return cls("full", 9, 0.25, Tuning(epochs=50, sets=8, count=50))
+        return cls("full", 9, 0.25, Tuning(epochs=50, sets=8, layers=90_000))
 
     @classmethod
     def paper(cls) -> Self:
         """Make a setup for a GPU: larger networks, more columns, more steps."""
-        return cls("paper", 9, 1.0, Tuning(epochs=500, sets=10, count=100))
+        return cls("paper", 9, 1.0, Tuning(epochs=500, sets=10, layers=228_000))
 
 
 @dataclass(frozen=True)

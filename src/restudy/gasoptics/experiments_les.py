@@ -14,18 +14,21 @@ import torch
 
 from restudy import data
 from restudy.gasoptics import datasets
+from restudy.gasoptics.datasets import k_distribution
 from restudy.gasoptics.emulators.evaluation import (
     SIMULATIONS,
     Net,
     errors_of,
     simulated_columns,
 )
-from restudy.gasoptics.emulators.les import les_columns
+from restudy.gasoptics.emulators.les import Envelope, les_columns
 from restudy.gasoptics.emulators.les_training import les_errors
 from restudy.gasoptics.emulators.les_training import tuned as tuned_networks
 from restudy.gasoptics.emulators.paper_training import Recipe
+from restudy.gasoptics.experiments_reference import FULL
 from restudy.gasoptics.reference import longwave_optics
 from restudy.gasoptics.tables import KDistribution
+from restudy.parallel import sweep
 
 SIZE: Final = "32"  # of the tuned networks
 GENERAL: Final = ("32", "64-64")  # the authors' for the whole atmosphere
@@ -113,19 +116,25 @@ class Tuning:
     ----------
     epochs : int
         Of the paper's recipe; its learning rate falls so much faster.
-    sets, count : int
-        Sets of samples, and columns in each.
+    sets : int
+        Sets of samples.
+    layers : int
+        Layers of air in all sets, about: a domain of fewer levels has more columns.
     """
 
     epochs: int
     sets: int
-    count: int
+    layers: int
 
     def recipe(self) -> Recipe:
         """Return the paper's recipe with a decay that fits the number of epochs."""
         whole = Recipe()
         every = max(1, whole.decay_epochs * self.epochs // whole.epochs)
         return Recipe(epochs=self.epochs, decay_epochs=every)
+
+    def count(self, envelope: Envelope) -> int:
+        """Return the number of columns in each set."""
+        return max(1, round(self.layers / (self.sets * len(envelope.pressure))))
 
 
 def available() -> tuple[str, ...]:
@@ -134,21 +143,24 @@ def available() -> tuple[str, ...]:
     return tuple(name for name, file in datasets.LES.items() if others and data.available(file))
 
 
-def tuned(
-    table: KDistribution, tuning: Tuning | None, *, seed: int, executor: Executor | None = None
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Simulation:
+    name: str
+    tuning: Tuning
+    seed: int
+
+
+def tuned(tuning: Tuning | None, *, seed: int, executor: Executor | None = None) -> pd.DataFrame:
     """Compare long-wave networks on columns as each simulation may have them.
 
     Parameters
     ----------
-    table : KDistribution
-        lw-g256, in float64.
     tuning : Tuning or None
         How much is trained.
     seed : int
         Of samples, weights and the columns to judge on.
     executor : concurrent.futures.Executor, optional
-        Trains networks side by side.
+        Where the simulations' networks are trained side by side; the table does not depend on it.
 
     Returns
     -------
@@ -156,40 +168,38 @@ def tuned(
         Columns ``simulation``, ``network``, ``multiply_adds`` and the errors of
         `restudy.gasoptics.emulators.scores.FluxErrors`; empty where nothing is
         trained or no envelope is at hand.
+
+    Raises
+    ------
+    SweepError
+        If a training fails, after the others are done.
     """
-    rows: list[dict[str, Any]] = []
     if tuning is None:
-        return pd.DataFrame(rows)
-    for simulation in available():
-        envelope = datasets.les_envelope(simulation)
-        ours = tuned_networks(
-            table,
-            envelope,
-            SIZE,
-            tuning.recipe(),
-            seed=seed,
-            sets=tuning.sets,
-            count=tuning.count,
-            executor=executor,
-        )
-        where = {"simulation": simulation}
-        rows.append(
-            where
-            | {"network": f"{SIZE}, tuned", "multiply_adds": ours.networks.multiply_adds}
-            | asdict(ours.errors)
-        )
-        columns = les_columns(envelope, np.random.SeedSequence(seed).spawn(1)[0], tuning.count)
-        with torch.no_grad():
-            exact = longwave_optics(table, columns)
-            for size in GENERAL:
-                network = datasets.paper_longwave(size).double()
-                errors = les_errors(network.optics(columns), exact, columns)
-                rows.append(
-                    where
-                    | {"network": size, "multiply_adds": network.multiply_adds}
-                    | asdict(errors)
-                )
-    return pd.DataFrame(rows)
+        return pd.DataFrame()
+    points = [_Simulation(name, tuning, seed) for name in available()]
+    found = sweep(_compared, points, seed=seed, executor=executor)
+    return pd.DataFrame([row for rows in found for row in rows])
+
+
+def _compared(one: _Simulation, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Tune networks to a simulation and compare; `rng` is not used, the seed is that of all."""
+    table, envelope = k_distribution(FULL["longwave"]), datasets.les_envelope(one.name)
+    tuning, count = one.tuning, one.tuning.count(envelope)
+    ours = tuned_networks(
+        table, envelope, SIZE, tuning.recipe(), seed=one.seed, sets=tuning.sets, count=count
+    )
+    errors = {f"{SIZE}, tuned": (ours.networks.multiply_adds, ours.errors)}
+    columns = les_columns(envelope, np.random.SeedSequence(one.seed).spawn(1)[0], count)
+    with torch.no_grad():
+        exact = longwave_optics(table, columns)
+        for size in GENERAL:
+            network = datasets.paper_longwave(size).double()
+            found = les_errors(network.optics(columns), exact, columns)
+            errors[size] = network.multiply_adds, found
+    return [
+        {"simulation": one.name, "network": name, "multiply_adds": cost} | asdict(found)
+        for name, (cost, found) in errors.items()
+    ]
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:

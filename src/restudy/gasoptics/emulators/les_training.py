@@ -6,7 +6,6 @@ tropopause, the networks of one side are enough.
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +56,6 @@ def tuned(
     seed: int,
     sets: int = 10,
     count: int = 100,
-    executor: Executor | None = None,
 ) -> Tuned:
     """Train networks for a simulation, and judge them.
 
@@ -75,8 +73,6 @@ def tuned(
         Of all random numbers.
     sets, count : int
         Number of sets of samples, and of columns in each.
-    executor : concurrent.futures.Executor, optional
-        Trains the networks side by side.
 
     Returns
     -------
@@ -86,9 +82,7 @@ def tuned(
     first, *others = np.random.SeedSequence(seed).spawn(1 + sets)
     samples = [les_samples(envelope, s, count) for s in others]
     unseen = les_columns(envelope, first, count)
-    networks, _ = train_paper_networks(
-        table, samples, size, recipe, seed=seed, ozone=False, executor=executor
-    )
+    networks, _ = train_paper_networks(table, samples, size, recipe, seed=seed, ozone=False)
     exactly = longwave_optics if table.planck is not None else shortwave_optics
     with torch.no_grad():
         exact = exactly(table, unseen)
