@@ -42,8 +42,9 @@ def test_findings_do_not_depend_on_the_workers(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("made_tables_at_hand")
-def test_variants_differ_from_the_preset_in_one_thing() -> None:
-    found = variants("quick", "lw-g256")
+@pytest.mark.parametrize("table", ["lw-g256", "sw-g224"])
+def test_variants_differ_from_the_preset_in_one_thing(table: str) -> None:
+    found = variants("quick", table)
     preset = found[3]
     costs = [r.design.multiply_adds(256) for r in found[:5]]
     assert costs == sorted(costs)
