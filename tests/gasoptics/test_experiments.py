@@ -193,7 +193,6 @@ def test_tuned_networks_are_compared_to_the_authors():
 
 def test_tuning_sees_as_many_layers_of_a_shallow_domain_as_of_a_deep_one():
     tuning = experiments_les.Tuning(50, 4, 9_000)
-    assert (tuning.recipe().epochs, tuning.recipe().decay_epochs) == (50, 1)
     for levels, count in ((228, 10), (72, 31)):
         p = np.linspace(1e4, 1e5, levels)
         assert tuning.count(Envelope("made", p, p, p, p, p)) == count

@@ -64,7 +64,7 @@ class Setup:
     @classmethod
     def full(cls) -> Self:
         """Make a setup of half an hour: the networks of the package are trained again."""
-        return cls("full", 9, 0.25, Tuning(epochs=50, sets=8, layers=90_000))
+        return cls("full", 9, 0.25, Tuning(epochs=250, sets=8, layers=60_000))
 
     @classmethod
     def paper(cls) -> Self:

@@ -115,7 +115,7 @@ class Tuning:
     Attributes
     ----------
     epochs : int
-        Of the paper's recipe; its learning rate falls so much faster.
+        After which the paper's recipe stops.
     sets : int
         Sets of samples.
     layers : int
@@ -125,12 +125,6 @@ class Tuning:
     epochs: int
     sets: int
     layers: int
-
-    def recipe(self) -> Recipe:
-        """Return the paper's recipe with a decay that fits the number of epochs."""
-        whole = Recipe()
-        every = max(1, whole.decay_epochs * self.epochs // whole.epochs)
-        return Recipe(epochs=self.epochs, decay_epochs=every)
 
     def count(self, envelope: Envelope) -> int:
         """Return the number of columns in each set."""
@@ -185,9 +179,8 @@ def _compared(one: _Simulation, rng: np.random.Generator) -> list[dict[str, Any]
     """Tune networks to a simulation and compare; `rng` is not used, the seed is that of all."""
     table, envelope = k_distribution(FULL["longwave"]), datasets.les_envelope(one.name)
     tuning, count = one.tuning, one.tuning.count(envelope)
-    ours = tuned_networks(
-        table, envelope, SIZE, tuning.recipe(), seed=one.seed, sets=tuning.sets, count=count
-    )
+    recipe, samples = Recipe(epochs=tuning.epochs), {"sets": tuning.sets, "count": count}
+    ours = tuned_networks(table, envelope, SIZE, recipe, seed=one.seed, **samples)
     errors = {f"{SIZE}, tuned": (ours.networks.multiply_adds, ours.errors)}
     columns = les_columns(envelope, np.random.SeedSequence(one.seed).spawn(1)[0], count)
     with torch.no_grad():
