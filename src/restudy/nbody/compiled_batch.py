@@ -125,7 +125,7 @@ def integrate_batch(
         out = list(pool.map(_follow, starts, blocks, met, repeat(plan)))
     states = _gathered(out, start.masses)
     passed = sample_every * np.arange(states.shape[1], dtype=np.float64)[:, None]
-    place_back(states, start, passed * h)
+    place_back((states[0], states[1]), start, passed * h)
     last = np.concatenate([one.step for one in met])[: len(h)]
     states[:, (passed > last) & (last >= 0)] = np.nan
     _check_finite(states, last, h)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from restudy.nbody.compiled_forces import accelerate
-from restudy.nbody.compiled_setup import check_steps
+from restudy.nbody.compiled_setup import check_steps, place_back
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.forces import Force, packed
 from restudy.nbody.system import System
@@ -41,7 +41,7 @@ def integrate_leapfrog(
     Returns
     -------
     Trajectory
-        The start and every `sample_every`-th state, in the frame of the barycentre.
+        The start and every `sample_every`-th state, in the frame given.
 
     Raises
     ------
@@ -75,6 +75,7 @@ def integrate_leapfrog(
         *(positions, velocities),
     )
     times = np.asarray(step * sample_every * np.arange(samples), dtype=np.float64)
+    place_back((positions, velocities), system, times)
     return Trajectory(times, positions, velocities)
 
 

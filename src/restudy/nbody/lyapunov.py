@@ -18,9 +18,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_planets import nearest_encounter
 from restudy.nbody.compiled_setup import check_steps
 from restudy.nbody.compiled_single import drift, kick
-from restudy.nbody.flow import begun, met_at
+from restudy.nbody.flow import begun
 from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.tangent import drift_deviations, kick_deviations
@@ -122,7 +123,7 @@ def chaos(
         *(growth, megno),
     )
     if met >= 0:
-        raise met_at(system, planets, q, step * met)
+        raise nearest_encounter(system, planets, q, step * met)
     times = np.asarray(step * sample_every * np.arange(1, len(growth) + 1), dtype=np.float64)
     return Chaos(times, growth, megno)
 

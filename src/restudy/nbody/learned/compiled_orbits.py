@@ -13,17 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_planets import drifting_planets
 from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
     filled,
     kepler_mu,
+    place_back,
     started,
     to_jacobi,
     to_star_matrix,
 )
-from restudy.nbody.compiled_single import LANES, Planets, drift
+from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
 from restudy.nbody.learned.compiled_pair import NOTHING, PackedPair, pack, pair_kick
@@ -43,7 +45,7 @@ class PairRun:
     Attributes
     ----------
     trajectory : Trajectory
-        In the frame of the barycentre.
+        In the frame given.
     coverage : Coverage
         The separations of the run beside those of the training.
     """
@@ -129,7 +131,7 @@ def _integrate(
     masses, start = np.array(system.masses), system.barycentric()
     reduced = jacobi_masses(torch.as_tensor(masses))[1:].numpy()
     mu = kepler_mu(split, masses, system.gravity)
-    planets = drift_planets(mu)
+    planets = drifting_planets(mu)
     q, v = (
         filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities)
     )
@@ -146,15 +148,10 @@ def _integrate(
             f"below the shortest period, {system.periods().min():.4g} yr."
         )
     to_star = to_star_matrix(masses)
-    states = [barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept]
-    return Trajectory(step * sample_every * np.arange(float(kept.shape[1])), *states), seen
-
-
-def drift_planets(mu: FloatArray) -> Planets:
-    """Return what the drift needs of the planets, filled up to whole vectors."""
-    width = -(-len(mu) // LANES) * LANES
-    unused = {name: np.zeros(width) for name in Planets._fields}
-    return Planets(**(unused | {"number": len(mu), "width": width, "mu": filled(mu, width)}))  # type: ignore[arg-type]
+    places, speeds = (barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept)
+    times = step * sample_every * np.arange(float(kept.shape[1]))
+    place_back((places, speeds), system, times)
+    return Trajectory(times, places, speeds), seen
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
