@@ -187,5 +187,5 @@ def test_a_kick_that_explodes() -> None:
 def test_runs_with_other_times() -> None:
     system = sun_jupiter_saturn()
     one, other = (integrate_kicked(system, h, 10, ZeroKick()) for h in (0.5, 0.4))
-    with pytest.raises(NBodyError, match="sample 10 is of 5.0 yr in one trajectory and of 4.0 yr"):
+    with pytest.raises(NBodyError, match="sample 10 is of 5"):
         deviation(one, other)
