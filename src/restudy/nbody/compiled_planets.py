@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from restudy.nbody.compiled_setup import filled, kepler_mu, to_star_matrix
@@ -91,6 +92,19 @@ def drifting_planets(mu: FloatArray) -> Planets:
     width = -(-len(mu) // LANES) * LANES
     unused = {name: np.zeros(width) for name in Planets._fields}
     return Planets(**(unused | {"number": len(mu), "width": width, "mu": filled(mu, width)}))  # type: ignore[arg-type]
+
+
+@njit(cache=True, nogil=True)
+def any_closer(places, near):  # type: ignore[no-untyped-def]
+    """Say whether two places, (n, 3), are closer than the square roots of near, (n, n or more)."""
+    for i in range(len(places)):
+        for j in range(i + 1, len(places)):
+            square = 0.0
+            for k in range(3):
+                square += (places[i, k] - places[j, k]) ** 2
+            if square < near[i, j]:
+                return True
+    return False
 
 
 def nearest_encounter(

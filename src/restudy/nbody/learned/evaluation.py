@@ -223,7 +223,9 @@ def compare(case: Case, potential: PairPotential) -> Comparison:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)  # it is in the result
         run, seconds = _timed(
-            lambda: integrate_learned(system, potential, *plan, sample_every=every, split=split)
+            lambda: integrate_learned(
+                system, potential, *plan, sample_every=every, split=split, hill_radii=0.0
+            )
         )
     free, free_seconds = _timed(
         lambda: integrate_uncoupled(system, *plan, sample_every=every, split=split)
