@@ -42,6 +42,7 @@ class Compiled:
         self._g = network.spectrum.g_points
         self._net = packed(network)
         self._works: list[Work] = []  # one for each thread
+        self._given: Air | None = None  # memory for as many columns as were last asked for
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
@@ -65,10 +66,16 @@ class Compiled:
                 f"the atmosphere has no {', '.join(missing)}, which the network knows of; give a "
                 "mole fraction, 0 where there is none."
             )
-        quantities = torch.stack([columns.t_lay, *(columns.gases[name] for name in names)])
+        if self._given is None or self._given.pressure.shape != columns.p_lay.shape:
+            self._given = _air_of(len(names) + 1, *columns.p_lay.shape)
+        air = self._given
+        for row, x in enumerate((columns.t_lay, *(columns.gases[name] for name in names))):
+            air.quantities[row] = x.detach().numpy()
+        air.pressure[:] = columns.p_lay.detach().numpy()
+        np.log(air.pressure, out=air.log_pressure)
         levels = columns.p_lev.detach().numpy()
-        thickness = np.asarray(abs(levels[:, 1:] - levels[:, :-1]), np.float32)
-        return Air(_array(columns.p_lay), thickness, _array(quantities))
+        np.subtract(levels[:, 1:], levels[:, :-1], out=air.thickness, casting="same_kind")
+        return air
 
     def _work(self, layers: int) -> Work:
         widths = self.network.design.widths
@@ -283,6 +290,12 @@ def panels(weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     rows = np.zeros((1 + inputs, _whole(outputs)), np.float32)
     rows[0, :outputs], rows[1:, :outputs] = bias, weight.T
     return np.ascontiguousarray(rows.reshape(1 + inputs, -1, LANES).transpose(1, 0, 2))
+
+
+def _air_of(quantities: int, columns: int, layers: int) -> Air:
+    """Return memory for columns."""
+    one = (np.empty((columns, layers), np.float32) for _ in range(3))
+    return Air(*one, np.empty((quantities, columns, layers), np.float32))
 
 
 def _whole(outputs: int) -> int:
