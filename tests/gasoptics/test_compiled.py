@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators import kernels
+from restudy.gasoptics.emulators import kernels, tiles
 from restudy.gasoptics.emulators.compiled import compiled, packed, panels
 from restudy.gasoptics.emulators.inputs import features, training_range
 from restudy.gasoptics.emulators.network import Design, make_network, spectrum_of
@@ -72,17 +72,17 @@ def test_a_dense_layer_is_a_matrix_product_and_a_leaky_relu(
     rows: int, inputs: int, outputs: int
 ) -> None:
     rng = np.random.default_rng(rows)
-    x = np.zeros((rows + kernels.ROWS, inputs + 3), np.float32)
+    x = np.zeros((rows + tiles.ROWS, inputs + 3), np.float32)
     x[:rows] = rng.normal(size=(rows, inputs + 3))
     weight, bias = rng.normal(size=(outputs, inputs)), rng.normal(size=outputs)
     ours = panels(weight, bias)
-    out = np.full((len(x), len(ours) * kernels.LANES), np.nan, np.float32)
+    out = np.full((len(x), len(ours) * tiles.LANES), np.nan, np.float32)
     plan = np.array([0, 2, inputs, len(ours), 0])
     kernels.dense(x, 0, rows, ours.ravel(), plan, np.float32(0.2), out)
     total = x[:rows, 2 : 2 + inputs].astype(float) @ weight.T + bias
     expected = np.where(total > 0, total, 0.2 * total)
     np.testing.assert_allclose(out[:rows, :outputs], expected, atol=2e-5)
-    assert np.isnan(out[max(rows, kernels.SHORT) :]).all()
+    assert np.isnan(out[max(rows, tiles.SHORT) :]).all()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
