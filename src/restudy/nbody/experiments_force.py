@@ -14,7 +14,8 @@ from restudy.nbody import catalogue
 from restudy.nbody.batch import tensors
 from restudy.nbody.compiled import integrate_compiled
 from restudy.nbody.diagnostics import phase_error
-from restudy.nbody.experiments_pair import SHORT, WIDE, Networks, Setup
+from restudy.nbody.experiments_long import WIDE
+from restudy.nbody.experiments_pair import SHORT, Networks, Setup
 from restudy.nbody.jacobi import jacobi_masses, to_jacobi
 from restudy.nbody.learned import pair_training
 from restudy.nbody.learned.compiled_orbits import integrate_learned
