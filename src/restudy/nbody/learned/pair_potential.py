@@ -150,7 +150,6 @@ class PairPotential(torch.nn.Module):
         value, slope = self.network(x)
         return -torch.exp(self.separations.half_width * (value + x)) * slope
 
-
     def ratio_gradients(self, separation: torch.Tensor) -> torch.Tensor:
         """Return the derivatives of the ratio with respect to all weights, in closed form.
 
@@ -191,7 +190,8 @@ class PairPotential(torch.nn.Module):
         w = self.separations.half_width
         size = -torch.exp(w * (N + x[:, 0]))[:, None]
         along = w * dN[:, None]
-        return torch.cat([size * (along * a.flatten(1) + b.flatten(1)) for a, b in zip(value, steep, strict=True)], 1)
+        parts = zip(value, steep, strict=True)
+        return torch.cat([size * (along * a.flatten(1) + b.flatten(1)) for a, b in parts], 1)
 
 
 class Newton(torch.nn.Module):

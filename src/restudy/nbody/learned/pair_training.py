@@ -10,7 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -253,13 +253,18 @@ class LearningCurve:
         In training.
     errors : tuple of tuple of float
         Median relative error of the accelerations, for each number, one of each seed.
-    slope : float
-        Of the line through the logarithms: the error falls as ``systems ** slope``.
+    slopes : tuple of float
+        For each seed, of the line through the logarithms: the error falls as ``systems ** slope``.
     """
 
     systems: tuple[int, ...]
     errors: tuple[tuple[float, ...], ...]
-    slope: float
+    slopes: tuple[float, ...]
+
+    @property
+    def slope(self) -> float:
+        """The mean of the slopes."""
+        return float(np.mean(self.slopes))
 
 
 def learning_curve(
@@ -280,7 +285,7 @@ def learning_curve(
     seeds : sequence of int
         Each trains once on each number.
     executor : concurrent.futures.Executor, optional
-        For drawing the systems.
+        Where they are trained side by side; the curve does not depend on it.
 
     Returns
     -------
@@ -288,13 +293,13 @@ def learning_curve(
         With its fit.
     """
     held_out = draw_snapshots(recipe.separations, 200, 4, seed=20_211_115, executor=executor)
-    errors = []
-    for count in counts:
-        of_count = replace(recipe, systems=count)
-        potentials = [
-            train_from_forces(of_count, seed=seed, executor=executor).potential for seed in seeds
-        ]
-        errors.append(tuple(force_errors(p, held_out).median for p in potentials))
-    means = np.log(errors).mean(1)
-    slope = float(np.polyfit(np.log(counts), means, 1)[0])
-    return LearningCurve(tuple(counts), tuple(errors), slope)
+    run: Callable[..., Iterable[float]] = map if executor is None else executor.map
+    plan = [(replace(recipe, systems=count), seed) for count in counts for seed in seeds]
+    found = list(run(_median_error, *zip(*plan, strict=True), [held_out] * len(plan)))
+    errors = np.reshape(found, (len(counts), len(seeds)))
+    slopes = np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    return LearningCurve(tuple(counts), tuple(map(tuple, errors.tolist())), tuple(slopes.tolist()))
+
+
+def _median_error(recipe: Recipe, seed: int, held_out: Snapshots) -> float:
+    return force_errors(train_from_forces(recipe, seed=seed).potential, held_out).median
