@@ -188,7 +188,9 @@ def fit_orbits(
     )
     count = field.size if field else 0
     matrix = problem.equations(fit.parameters).matrix
-    covariance = torch.linalg.pinv(matrix, hermitian=True)[:count, :count]
+    size = matrix.diagonal().sqrt().clamp_min(1e-300)  # a field may be 1e-9 of what velocities are
+    scaled = torch.linalg.pinv(matrix / size / size[:, None], hermitian=True)
+    covariance = (scaled / size / size[:, None])[:count, :count]
     residuals = problem.residuals(fit.parameters)
     return OrbitFit(
         fit.parameters[:count].numpy(),
