@@ -147,7 +147,7 @@ def test_phases_of_trappist_are_drawn():
 
 
 def test_an_unknown_field_is_found():
-    setup = experiments_unknown.Setup(orbits=5, mercury_orbits=0, noises=1, networks=0)
+    setup = experiments_unknown.Setup(5, mercury_orbits=0, noises=1, networks=0, iterations=12)
     found = experiments_unknown.run(setup, seed=1)
     assert found.advance == ()
     assert found.j2[0] == pytest.approx(1e-3, rel=0.05)
