@@ -174,7 +174,9 @@ def _phase_of_pair(mass: float, spacing: float, potential: PairPotential, steps:
         exact = integrate_compiled(
             *plan, sample_every=every, split=WISDOM_HOLMAN_91, hill_radii=0.0
         )
-        learned = integrate_learned(system, potential, *plan[1:], sample_every=every).trajectory
+        learned = integrate_learned(
+            system, potential, *plan[1:], sample_every=every, hill_radii=0.0
+        ).trajectory
     return float(np.abs(phase_error(system.masses, learned, exact)).max())
 
 

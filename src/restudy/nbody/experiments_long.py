@@ -42,7 +42,9 @@ def _run(
         return integrate_compiled(
             system, step, steps, sample_every=every, split=WISDOM_HOLMAN_91, hill_radii=0.0
         )
-    return integrate_learned(system, kick, step, steps, sample_every=every).trajectory
+    return integrate_learned(
+        system, kick, step, steps, sample_every=every, hill_radii=0.0
+    ).trajectory
 
 
 def long_runs(potential: PairPotential, steps: int) -> dict[str, Trajectory]:

@@ -16,8 +16,6 @@ from restudy.nbody.learned.perturbations import (
     RelativisticField,
     field_acceleration,
     field_potential,
-    oblateness_of,
-    precession_by_oblateness,
 )
 from restudy.nbody.learned.unknown import Observations, _Problem, fit_orbits, observe, predict
 from restudy.nbody.splitting import WisdomHolman91Split
@@ -77,12 +75,6 @@ def test_a_field_without_form_is_zero_at_first() -> None:
     values, slopes = NETWORK.profiles(NETWORK.start(), torch.tensor([0.02, 0.05]).double())
     assert bool((values == 0).all())
     assert bool((slopes == 0).all())
-
-
-def test_oblateness_is_read_from_profiles() -> None:
-    r = torch.tensor([0.02, 0.03]).double()
-    found = oblateness_of(OblateField(RADIUS), torch.tensor([J2]).double(), r, RADIUS)
-    assert found.tolist() == pytest.approx([J2, J2])
 
 
 def _problem(field: Field | None) -> tuple[_Problem, torch.Tensor]:
@@ -159,9 +151,3 @@ def test_errors_are_as_large_as_the_fit_says() -> None:
 def test_observations_of_other_planets_are_refused() -> None:
     with pytest.raises(NBodyError, match=r"expected \(samples, 2, 3\)"):
         fit_orbits(Observations(1e-4, 1, np.ones((3, 4, 3)), 1e-6), close_planets(), None)
-
-
-def test_rate_of_the_pericentre_of_mercury_around_an_oblate_sun() -> None:
-    """J_2 = 2e-7 turns Mercury by 0.025 arc seconds in a century (Iorio 2005, table 2)."""
-    rate = precession_by_oblateness(2e-7, 0.00465047, 0.3871, 0.2056, 0.2408)
-    assert np.degrees(rate) * 3600 * 100 == pytest.approx(0.0254, rel=0.02)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_planets import drifting_planets
 from restudy.nbody.compiled_setup import filled, kepler_mu
 from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
-from restudy.nbody.learned.compiled_orbits import drift_planets
 from restudy.nbody.learned.compiled_pair import NEWTON, PackedPair, hermite, pair_kick
 from restudy.nbody.learned.perturbations import Field
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
@@ -70,7 +70,7 @@ def follow_field(
     """
     mu = kepler_mu(WISDOM_HOLMAN_91, masses, gravity)
     reduced = jacobi_masses(torch.as_tensor(masses))[1:].numpy()
-    planets = drift_planets(mu)
+    planets = drifting_planets(mu)
     start, per_unit, table = _table(field, theta, np.linalg.norm(q[1:], axis=1))
     kept = np.zeros((2, steps + 1, 3, len(masses)))
     qs, vs = (filled(x[1:].T, planets.width) for x in (q, v))

@@ -176,6 +176,11 @@ def integrate_kicked(
     ------
     NBodyError
         If the numbers of steps are below 1, or a kick is no number.
+
+    Notes
+    -----
+    As in the authors' code, any step is taken and no encounter is looked for:
+    `restudy.nbody.encounters.check_trajectory` finds those of a run.
     """
     if steps < 1 or sample_every < 1:
         raise NBodyError(f"{steps} steps, one in {sample_every} kept; expected 1 or more of both.")
