@@ -233,7 +233,8 @@ class ExactRun:
 
     def states(self) -> JacobiTrajectory:
         """Return the states after whole steps."""
-        times = self.step * self.sample_every * np.arange(len(self.positions))
+        count = np.arange(len(self.positions), dtype=np.float64)
+        times = np.asarray(self.step * self.sample_every * count)
         velocities = self.velocities + 0.5 * self.step * self.accelerations
         return JacobiTrajectory(self.frame, times, self.positions, velocities)
 
