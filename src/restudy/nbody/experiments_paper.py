@@ -179,7 +179,7 @@ def run(
     ]
     return Results(
         {one.name: evaluate(one, trained.networks, executor=executor) for one in experiments},
-        *long,
+        next(iter(long)),
         tuple(unseen),
     )
 
