@@ -53,6 +53,8 @@ class Setup:
         With 100 planetesimals.
     chart_steps : int
         For each tile of the chart.
+    phases : int
+        Draws of the phases of TRAPPIST-1.
     counts, seeds : tuple of int
         Numbers of systems, and seeds, of the learning curve.
     """
@@ -67,6 +69,7 @@ class Setup:
     compact: int
     swarm_steps: int
     chart_steps: int
+    phases: int
     counts: tuple[int, ...]
     seeds: tuple[int, ...]
 
@@ -84,6 +87,7 @@ class Setup:
             compact=6,
             swarm_steps=500,
             chart_steps=20_000,
+            phases=3,
             counts=(3, 10, 30),
             seeds=(1,),
         )
@@ -102,6 +106,7 @@ class Setup:
             compact=6,
             swarm_steps=5_000,
             chart_steps=100_000,
+            phases=20,
             counts=(2, 5, 10, 30, 100, 300),
             seeds=(1, 2, 3, 4, 5),
         )
@@ -120,6 +125,7 @@ class Setup:
             compact=60,
             swarm_steps=50_000,
             chart_steps=1_000_000,
+            phases=200,
             counts=(2, 5, 10, 30, 100, 300, 1000),
             seeds=tuple(range(1, 11)),
         )
@@ -183,22 +189,26 @@ def train(setup: Setup, *, seed: int, executor: Executor | None = None) -> Netwo
     seed : int
         Of systems and weights.
     executor : concurrent.futures.Executor, optional
-        Where systems are drawn; the networks do not depend on it.
+        Where they are trained side by side; the networks do not depend on it.
 
     Returns
     -------
     Networks
         Where the setup does not train again, the long runs get those of the package.
     """
-    seen = train_from_orbits(setup.from_orbits, seed=seed, executor=executor)
-    if not setup.retrain:
-        named = {name: shipped_potential(f"pair-{name}") for name in ("wide", "narrow")}
-        return Networks(named["wide"], named["narrow"], seen.potential)
-    wide, narrow = (
-        train_from_forces(recipe, seed=seed, executor=executor).potential
-        for recipe in (setup.recipe, replace(setup.recipe, separations=NARROW))
-    )
-    return Networks(wide, narrow, seen.potential)
+    run: Callable[..., Iterable[PairPotential]] = map if executor is None else executor.map
+    recipes: list[Recipe | OrbitRecipe] = [setup.from_orbits]
+    if setup.retrain:
+        recipes += [setup.recipe, replace(setup.recipe, separations=NARROW)]
+    seen, *trained = run(_trained, recipes, [seed] * len(recipes))
+    wide, narrow = trained or (shipped_potential(f"pair-{name}") for name in ("wide", "narrow"))
+    return Networks(wide, narrow, seen)
+
+
+def _trained(recipe: Recipe | OrbitRecipe, seed: int) -> PairPotential:
+    if isinstance(recipe, OrbitRecipe):
+        return train_from_orbits(recipe, seed=seed).potential
+    return train_from_forces(recipe, seed=seed).potential
 
 
 def follow(
@@ -224,14 +234,13 @@ def follow(
     """
     run: Callable[..., Iterable[Comparison]] = map if executor is None else executor.map
     kinds = _cases(setup, seed, executor)
-    compared = {
-        name: list(run(evaluation.compare, cases, [networks.wide] * len(cases)))
-        for name, cases in kinds.items()
-    }
-    narrow = evaluation.compare(kinds["TRAPPIST-1"][0], networks.narrow)
-    million = None
+    asked = [(case, networks.wide) for cases in kinds.values() for case in cases]
+    asked.append((kinds["TRAPPIST-1"][0], networks.narrow))
     if setup.million:
-        million = evaluation.compare(evaluation.sun_jupiter_saturn(1_000_000, STEP), networks.wide)
+        asked.append((evaluation.sun_jupiter_saturn(1_000_000, STEP), networks.wide))
+    found = iter(list(run(evaluation.compare, *zip(*asked[::-1], strict=True)))[::-1])
+    compared = {name: [next(found) for _ in cases] for name, cases in kinds.items()}
+    narrow, million = next(found), next(found, None)
     runs = experiments_long.long_runs(networks.wide, setup.steps)
     return Runs(
         compared,

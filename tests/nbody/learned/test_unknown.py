@@ -133,6 +133,21 @@ def test_oblateness_is_recovered_and_predicts() -> None:
     assert missed[0] < 0.1 * missed[1]
 
 
+def test_errors_are_as_large_as_the_fit_says() -> None:
+    """Of relativity around the Sun, a part in 1e8 of what the orbit does to the observations."""
+    star = planetary_system(1.0, [1.66e-7], [0.387], [0.2056], [0.1], [0.8], [0.5], [0.0])
+    step, found = float(star.periods()[0]) / 40, []
+    for seed in range(8):
+        seen = observe(
+            star, [relativity_potential()], step=step, every=10, samples=100, noise=1e-6,
+            rng=np.random.default_rng(seed),
+        )  # fmt: skip
+        fit = fit_orbits(seen, star, RelativisticField(LENGTH))
+        assert 0.02 < fit.covariance[0, 0] ** 0.5 < 0.3
+        found.append((fit.theta[0] - 1) / fit.covariance[0, 0] ** 0.5)
+    assert 0.4 < np.sqrt(np.mean(np.square(found))) < 1.7  # 0.2 % of draws are outside
+
+
 def test_observations_of_other_planets_are_refused() -> None:
     with pytest.raises(NBodyError, match=r"expected \(samples, 2, 3\)"):
         fit_orbits(Observations(1e-4, 1, np.ones((3, 4, 3)), 1e-6), close_planets(), None)
