@@ -18,7 +18,7 @@ from numba import njit
 from torch.nn.functional import leaky_relu
 
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators import compiled, kernels
+from restudy.gasoptics.emulators import compiled, kernels, tiles
 from restudy.gasoptics.emulators.paper_networks import (
     SLOPE,
     PaperLongwave,
@@ -192,14 +192,14 @@ class Panels:
     """Dense layers as our kernels read them, and memory to work in."""
 
     def __init__(self, dense: list[tuple[torch.Tensor, torch.Tensor]], layers: int) -> None:
-        if layers % kernels.ROWS:
-            raise SystemExit(f"{layers} layers are no multiple of {kernels.ROWS}")
+        if layers % tiles.ROWS:
+            raise SystemExit(f"{layers} layers are no multiple of {tiles.ROWS}")
         packed = [compiled.panels(weight.numpy(), bias.numpy()) for weight, bias in dense]
         starts = np.cumsum([0, *(x.size for x in packed)])
         shapes = [
             (start, 0, x.shape[1] - 1, len(x), 0) for start, x in zip(starts, packed, strict=False)
         ]
-        width = max(len(x) for x in packed) * kernels.LANES
+        width = max(len(x) for x in packed) * tiles.LANES
         even, odd = np.zeros((2, layers, width), np.float32)
         self.given = np.concatenate([x.ravel() for x in packed]), np.array(shapes), even, odd
 

@@ -36,6 +36,9 @@ preset_option = click.option(
     metavar="[quick|full|paper]",
     help="How much to compute.",
 )
+record_option = click.option(
+    "--record", is_flag=True, help="Write what was measured into book/results/."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -171,7 +174,7 @@ def _last_runs(project: Any, chapters: Iterable[str]) -> list[Any]:
     help="threads, local, cuda, slurm, each with :N, or tcp://host:port.  "
     "[default: $RESTUDY_CLUSTER, else threads if each core has a chapter, local if not]",
 )
-@click.option("--record", is_flag=True, help="Write what was measured into book/results/.")
+@record_option
 @output_option
 def build(
     preset: str, jobs: int | None, cluster: str | None, record: bool, output: Path | None
@@ -196,8 +199,7 @@ def build(
             progress=progress,
         )
     if record:
-        for path in building.write_results(project, list(report.runs.values())):
-            click.echo(f"wrote {path.relative_to(project.root)}")
+        _write_results(project, list(report.runs.values()))
     _failures(report.failed)
     took = time.perf_counter() - began
     click.echo(
@@ -213,9 +215,15 @@ def build(
 @click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
 @preset_option
 @click.option("--cluster", help="As for build.  [default: $RESTUDY_CLUSTER or threads]")
+@record_option
 @output_option
 def run(
-    chapter: str, pairs: tuple[str, ...], preset: str, cluster: str | None, output: Path | None
+    chapter: str,
+    pairs: tuple[str, ...],
+    preset: str,
+    cluster: str | None,
+    record: bool,
+    output: Path | None,
 ) -> None:
     """Run one chapter with your parameters and write it as a page of its own."""
     from restudy.book import run as running
@@ -223,6 +231,11 @@ def run(
     from restudy.book.progress import reporter
     from restudy.quantities import number
 
+    if record and pairs:
+        raise UserError(
+            f"--record is for a chapter's own parameters, and -p {pairs[0]} sets one; "
+            "leave out -p, or --record"
+        )
     project = find_project(output)
     one = find_chapter(project, chapter)
     with reporter(Console(), [chapter]) as progress:
@@ -240,6 +253,15 @@ def run(
     click.echo(f"{result.seconds:.0f} s; open {page}")
     if result.failure:
         sys.exit(FAILED)
+    if record:
+        _write_results(project, [result])
+
+
+def _write_results(project: Any, runs: Sequence[Any]) -> None:
+    from restudy.book import build as building
+
+    for path in building.write_results(project, runs):
+        click.echo(f"wrote {path.relative_to(project.root)}")
 
 
 def _parameters(pairs: Sequence[str]) -> dict[str, Any]:

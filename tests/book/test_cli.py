@@ -81,6 +81,21 @@ def test_build_records_results(book: Book) -> None:
     assert (book.project.root / "book" / "_static" / "scoreboard.svg").exists()
 
 
+def test_run_records_results_of_one_chapter(book: Book) -> None:
+    said = call("run", "alpha", "--record")
+    assert said.exit_code == 0, said.output
+    assert "wrote book/results/1234.56789.quick.json" in said.stdout
+    kept = json.loads((book.project.results / "1234.56789.quick.json").read_text())
+    assert kept["measured"]["answer"]["value"] == 42
+
+
+def test_run_records_no_results_of_other_parameters(book: Book) -> None:
+    said = call("run", "alpha", "-p", "factor=5", "--record")
+    assert said.exit_code == 2
+    assert "-p factor=5 sets one; leave out -p, or --record" in said.stderr
+    assert not book.project.results.exists() or not list(book.project.results.iterdir())
+
+
 def test_fetch_lists_the_datasets() -> None:
     said = call("fetch")
     assert said.exit_code == 0

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators import kernels
+from restudy.gasoptics.emulators import kernels, tiles
 from restudy.gasoptics.emulators.compiled import compiled, packed, panels
 from restudy.gasoptics.emulators.inputs import features, training_range
 from restudy.gasoptics.emulators.network import Design, make_network, spectrum_of
@@ -66,23 +66,23 @@ def table(request: pytest.FixtureRequest) -> KDistribution:
     return request.getfixturevalue(f"made_{request.param}")
 
 
-@pytest.mark.parametrize("rows", [1, 5, 12, 31])
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 7, 12, 13, 22, 31])
 @pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (5, 64), (33, 100)])
 def test_a_dense_layer_is_a_matrix_product_and_a_leaky_relu(
     rows: int, inputs: int, outputs: int
 ) -> None:
     rng = np.random.default_rng(rows)
-    x = np.zeros((rows + kernels.ROWS, inputs + 3), np.float32)
+    x = np.zeros((rows + tiles.ROWS, inputs + 3), np.float32)
     x[:rows] = rng.normal(size=(rows, inputs + 3))
     weight, bias = rng.normal(size=(outputs, inputs)), rng.normal(size=outputs)
     ours = panels(weight, bias)
-    out = np.full((len(x), len(ours) * kernels.LANES), np.nan, np.float32)
+    out = np.full((len(x), len(ours) * tiles.LANES), np.nan, np.float32)
     plan = np.array([0, 2, inputs, len(ours), 0])
     kernels.dense(x, 0, rows, ours.ravel(), plan, np.float32(0.2), out)
     total = x[:rows, 2 : 2 + inputs].astype(float) @ weight.T + bias
     expected = np.where(total > 0, total, 0.2 * total)
     np.testing.assert_allclose(out[:rows, :outputs], expected, atol=2e-5)
-    assert np.isnan(out[rows + kernels.ROWS - 1 :]).all()
+    assert np.isnan(out[max(rows, tiles.SHORT) :]).all()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -100,6 +100,28 @@ def test_every_quantity_is_that_of_the_network_for_real_bands(
 ) -> None:
     atmosphere = rfmip.atmosphere([0])
     compare(random_network(real_table(name), atmosphere, *SIZES[0], parts=parts), atmosphere)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("shift", [0.0, 0.45, 0.85, 3.0])
+@pytest.mark.parametrize("layers", [1, 24, 61])
+def test_panels_of_g_points_and_what_is_left_of_them(
+    made_shortwave: KDistribution, layers: int, shift: float, parts: int
+) -> None:
+    """Two whole panels and 5 g-points; from few layers above the tropopause to nearly all."""
+    solar = torch.ones(37, dtype=torch.float64) / 37
+    atmosphere = standard_atmospheres(layers)
+    network = random_network(made_shortwave, standard_atmospheres(), (30,), (22, 7), 2)
+    spectrum = replace(network.spectrum, sizes=(20, 17), solar=solar)
+    level = atmosphere.p_lev[0, 0].log() * (1 - shift) + atmosphere.p_lev[0, -1].log() * shift
+    spectrum = replace(spectrum, tropopause=float(level.exp()))
+    design = replace(network.design, parts=parts)
+    wide = make_network(design, spectrum, rng=torch.Generator().manual_seed(4))
+    wide.input_shift.copy_(network.input_shift)
+    wide.input_scale.copy_(network.input_scale)
+    for name in ("root_shift", "root_scale"):
+        getattr(wide, name).copy_(getattr(network, name)[:, :1].expand(2, 37))
+    compare(wide.requires_grad_(requires_grad=False), atmosphere)
 
 
 def compare(network: Any, atmosphere: Atmosphere) -> None:
@@ -199,9 +221,8 @@ def test_layers_outside_are_counted_bin_by_bin(
     network = random_network(made_longwave, standard, (40,), (16, 16), 1)
     factor = torch.rand(standard.p_lay.shape, generator=torch.Generator().manual_seed(1))
     air = changed(standard, co2=lambda x: x * (1 + 2 * (factor > 0.8)), h2o=lambda x: x * factor)
-    work, x = compiled(network), np.empty((24, 5), np.float32)
-    given = packed(network), work._air(single(air)), x
-    counted = [kernels._inputs(column, *given) for column in range(air.columns)]
+    given = packed(network), compiled(network)._air(single(air)), 5
+    counted = [kernels._outside(column, *given) for column in range(air.columns)]
     outside = network.range.outside(air).sum(dim=1)
     assert counted == outside.tolist()
     assert 0 < outside.sum() < outside.numel() * 24

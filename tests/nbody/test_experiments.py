@@ -14,8 +14,10 @@ from restudy.nbody import (
     experiments,
     experiments_classical,
     experiments_force,
+    experiments_long,
     experiments_pair,
     experiments_paper,
+    experiments_phases,
     experiments_speed,
     experiments_unknown,
     figures,
@@ -107,7 +109,7 @@ def test_the_pair_network_on_short_runs():
     assert asked["narrow-phase"] > 1e-2 > asked["pair-trappist-phase"]
     figures.growth(runs.growth)
     figures.eccentricities(runs.eccentricities)
-    assert experiments_pair.moving_picture(runs).startswith("<svg")
+    assert experiments_long.moving_picture(runs.ends).startswith("<svg")
     ends = {name: run.positions[0, 1:] - run.positions[0, :1] for name, run in runs.ends.items()}
     assert np.abs(ends["exact"] - ends["pair network"]).max() < 1e-5
     assert np.abs(ends["exact"] - ends["zero kick"]).max() > 1e-2
@@ -128,11 +130,24 @@ def test_the_learning_curve_falls():
     curve = experiments_force.learning(setup, seed=1)
     table = experiments_force.learning_table(curve)
     assert table["error"].iloc[1] < table["error"].iloc[0]
-    figures.learning(table, curve.slope)
+    assert experiments_force.interval(curve) is None  # of one seed
+    figures.learning(table, curve.slope, 0.1)
+
+
+def test_phases_of_trappist_are_drawn():
+    setup = replace(experiments_pair.Setup.quick(), steps=2000, phases=2)
+    wide = shipped_potential("pair-wide")
+    table = experiments_phases.phases_table(setup, wide, seed=1)
+    assert sorted(table.index) == ["draw 1", "draw 2", "golden angle"]
+    assert table["MEGNO"].is_monotonic_increasing
+    assert table["energy over exact"].between(0.99, 1.01).all()
+    assert table["largest phase error [rad]"].nunique() == 3  # other phases, other errors
+    again = experiments_phases.phases_table(setup, wide, seed=1)
+    pd.testing.assert_frame_equal(table, again)
 
 
 def test_an_unknown_field_is_found():
-    setup = experiments_unknown.Setup(orbits=5, mercury_orbits=0, noises=1, networks=0)
+    setup = experiments_unknown.Setup(5, mercury_orbits=0, noises=1, networks=0, iterations=12)
     found = experiments_unknown.run(setup, seed=1)
     assert found.advance == ()
     assert found.j2[0] == pytest.approx(1e-3, rel=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -17,6 +18,10 @@ _WORD = re.compile(r'<span class="pre">([^<]*)</span>')
 _SCOREBOARD_SOURCE = re.compile(
     r'<li><a href="[^"]*_sources/book/scoreboard\.md".*?</li>', re.DOTALL
 )
+_ICONS = re.compile(  # the script that draws icons over those of the font, and early loads of it
+    r'<script src="[^"]*/fontawesome/[^"]*"></script>|<link rel="preload"[^>]*/fontawesome/[^>]*>'
+)
+_FONT = re.compile(r"@font-face\{[^}]*font-family:([^;]*);[^}]*url\(([^)]*\.woff2)\)[^}]*\}")
 
 STAMP = "content.sha256"
 """A file in the finished HTML that names what it was made of."""
@@ -99,6 +104,19 @@ def render(stage: Path, html: Path, content: str, *, strict: bool = True) -> Non
     shutil.rmtree(work, ignore_errors=True)
 
 
+def _take_in_fonts(css: Path) -> None:
+    """Write the icon fonts into their style sheet: from a folder, Firefox loads no font file."""
+
+    def taken_in(face: re.Match[str]) -> str:
+        family, address = face.groups()
+        if "Awesome\\ 6" not in family:  # a name that the fonts had in the past
+            return ""
+        content = base64.b64encode((css.parent / address).read_bytes()).decode()
+        return face[0].replace(address, f"data:font/woff2;base64,{content}")
+
+    css.write_text(_FONT.sub(taken_in, css.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 def _slim(built: Path) -> None:
     """Leave out what no reader loads, and the outputs in notebooks to download.
 
@@ -109,12 +127,16 @@ def _slim(built: Path) -> None:
     (built / "_sources" / "book" / "scoreboard.md").unlink(missing_ok=True)
     for page in built.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        text = _SCOREBOARD_SOURCE.sub("", text)
+        text = _ICONS.sub("", _SCOREBOARD_SOURCE.sub("", text))
         page.write_text(_WORD.sub(r"\1", text), encoding="utf-8")
     fonts = (path for path in built.rglob("*.ttf") if path.with_suffix(".woff2").exists())
     for path in [*built.rglob("*.map"), *fonts]:
         path.unlink()
     shutil.rmtree(built / "_static" / "locales", ignore_errors=True)
+    for folder in (built / "_static" / "vendor" / "fontawesome").glob("*"):
+        _take_in_fonts(folder / "css" / "all.min.css")
+        shutil.rmtree(folder / "webfonts", ignore_errors=True)
+        shutil.rmtree(folder / "js", ignore_errors=True)
     for path in (built / "_sources").rglob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_planets import (
+    heliocentric_planets,
+    jacobi_planets,
+    nearest_encounter,
+)
 from restudy.nbody.compiled_setup import (
     Scheme,
-    Start,
     barycentric,
     check_order,
     check_steps,
     filled,
-    kepler_mu,
     mutual_hill_radii,
     place_back,
     started,
     to_jacobi,
     to_star_matrix,
 )
-from restudy.nbody.compiled_single import LANES, Planets, Work, advance
-from restudy.nbody.errors import CloseEncounter, NBodyError
+from restudy.nbody.compiled_single import Planets, Work, advance
+from restudy.nbody.errors import NBodyError
 from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
@@ -99,12 +102,11 @@ def integrate_compiled(
     checked = started([system], np.array([step]))
     check_order([system], checked.axes)
     near = hill_radii * mutual_hill_radii(system.masses, checked.axes[0])
-    planets = _jacobi_planets(system, kepler_mu(split, system.masses, system.gravity), near)
-    to_star, plan = to_star_matrix(system.masses), (step, steps, sample_every)
-    q, v = (to_jacobi(system.masses, x) for x in (system.positions, system.velocities))
-    q, v = _run(system, planets, (q, v), to_star, plan, scheme)
-    m = system.masses
-    return _trajectory(checked, barycentric(m, to_star @ q), barycentric(m, to_star @ v), plan)
+    m, plan = system.masses, (step, steps, sample_every)
+    start = to_jacobi(m, system.positions), to_jacobi(m, system.velocities)
+    q, v = _run(system, jacobi_planets(system, split, near), start, plan, scheme)
+    to_star = to_star_matrix(m)
+    return _trajectory(system, barycentric(m, to_star @ q), barycentric(m, to_star @ v), plan)
 
 
 def integrate_heliocentric(
@@ -146,41 +148,28 @@ def integrate_heliocentric(
     """
     check_steps(step, steps, sample_every, hill_radii)
     checked = started([system], np.array([step]))
-    m, count = system.masses, system.bodies - 1
-    nothing = np.zeros(count)
-    planets = _planets(
-        mu=np.full(count, system.gravity * m[0]),
-        star=nothing,
-        own=nothing,
-        gm=system.gravity * m[1:],
-        near=hill_radii * mutual_hill_radii(m, checked.axes[0]),
-        place=np.eye(count),
-        pull=np.eye(count),
-        jump=m[1:] / m[0],
-    )
+    near = hill_radii * mutual_hill_radii(system.masses, checked.axes[0])
     rest, plan = system.barycentric(), (step, steps, sample_every)
     start = rest.positions[1:] - rest.positions[0], rest.velocities[1:]
-    q, v = _run(system, planets, start, np.eye(count), plan, scheme)
+    q, v = _run(system, heliocentric_planets(system, near), start, plan, scheme)
+    m = system.masses
     star = -np.einsum("j,sjc->sc", m[1:] / m[0], v)[:, None]
-    return _trajectory(checked, barycentric(m, q), np.concatenate([star, v], axis=1), plan)
+    return _trajectory(system, barycentric(m, q), np.concatenate([star, v], axis=1), plan)
 
 
 def _trajectory(
-    start: Start, positions: FloatArray, velocities: FloatArray, plan: tuple[float, int, int]
+    system: System, positions: FloatArray, velocities: FloatArray, plan: tuple[float, int, int]
 ) -> Trajectory:
-    """Give states in the frame of the barycentre in the one given."""
     step, _, every = plan
     times = every * np.arange(len(positions), dtype=np.float64) * step
-    states = np.stack([positions, velocities])[:, :, None]
-    place_back(states, start, times[:, None])
-    return Trajectory(times, states[0, :, 0], states[1, :, 0])
+    place_back((positions, velocities), system, times)
+    return Trajectory(times, positions, velocities)
 
 
 def _run(
     system: System,
     planets: Planets,
     start: tuple[FloatArray, FloatArray],
-    to_star: FloatArray,
     plan: tuple[float, int, int],
     scheme: Scheme,
 ) -> tuple[FloatArray, FloatArray]:
@@ -193,8 +182,7 @@ def _run(
     first = scheme is Scheme.KICK_DRIFT_KICK
     met = advance(q, v, planets, work, float(step), steps, every, first, *out)
     if met >= 0:
-        here = to_star @ q.reshape(3, width).T[:count]
-        raise _encounter(system, here, planets.near, step * (met + (0.0 if first else 0.5)))
+        raise nearest_encounter(system, planets, q, step * (met + (0.0 if first else 0.5)))
     both = [x.reshape(-1, 3, width).transpose(0, 2, 1)[:, :count] for x in out]
     if not all(np.isfinite(x).all() for x in both):
         raise NBodyError(
@@ -202,58 +190,3 @@ def _run(
             f"shortest period, {system.periods().min():.4g} yr."
         )
     return both[0], both[1]
-
-
-def _jacobi_planets(system: System, mu: FloatArray, near: FloatArray) -> Planets:
-    m, count = system.masses, system.bodies - 1
-    eta = m.cumsum()
-    outer = np.arange(count) > 0
-    return _planets(
-        mu=mu,
-        star=system.gravity * m[0] * outer,
-        own=mu * outer,
-        gm=system.gravity * m[1:],
-        near=near,
-        place=to_star_matrix(m),
-        pull=np.eye(count) + np.triu(m[1:] / eta[:-1, None]),
-        jump=np.zeros(count),
-    )
-
-
-def _planets(
-    *,
-    mu: FloatArray,
-    star: FloatArray,
-    own: FloatArray,
-    gm: FloatArray,
-    near: FloatArray,
-    place: FloatArray,
-    pull: FloatArray,
-    jump: FloatArray,
-) -> Planets:
-    """Take distances of pairs, (pairs,); fill up with copies of the last planet in peace."""
-    count = len(mu)
-    width = -(-count // LANES) * LANES
-    squares = np.zeros((count, width))
-    squares[np.triu_indices(count, 1)] = near**2
-    return Planets(
-        count,
-        width,
-        filled(mu, width),
-        *(np.pad(x, (0, width - count)) for x in (star, own, gm)),  # type: ignore[call-arg]
-        squares.ravel(),
-        filled(place.T, width).ravel(),
-        np.pad(pull.T, ((0, 0), (0, width - count))).ravel(),
-        np.pad(jump, (0, width - count)),
-        np.triu(np.ones((LANES, LANES))).ravel(),
-    )
-
-
-def _encounter(system: System, places: FloatArray, near: FloatArray, time: float) -> CloseEncounter:
-    """Name the two planets that are closest in terms of their limit."""
-    i, j = np.triu_indices(len(places), 1)
-    distances = np.linalg.norm(places[i] - places[j], axis=1)
-    limits = np.sqrt(near.reshape(len(places), -1)[i, j])
-    k = int(np.argmin(distances / limits))
-    pair = system.names[i[k] + 1], system.names[j[k] + 1]
-    return CloseEncounter(time, pair, float(distances[k]), float(limits[k]))

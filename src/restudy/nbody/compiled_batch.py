@@ -123,9 +123,10 @@ def integrate_batch(
     plan = steps, sample_every, first
     with ThreadPoolExecutor(threads) as pool:
         out = list(pool.map(_follow, starts, blocks, met, repeat(plan)))
-    states = _gathered(out, start.masses)
+    with np.errstate(invalid="ignore"):  # what overflows is refused below
+        states = _gathered(out, start.masses)
     passed = sample_every * np.arange(states.shape[1], dtype=np.float64)[:, None]
-    place_back(states, start, passed * h)
+    place_back((states[0], states[1]), start, passed * h)
     last = np.concatenate([one.step for one in met])[: len(h)]
     states[:, (passed > last) & (last >= 0)] = np.nan
     _check_finite(states, last, h)
@@ -149,8 +150,8 @@ def _in_lanes(x: FloatArray) -> FloatArray:
     """Give numbers of systems, (B, k), as blocks, (blocks, k LANES); the last fills up."""
     count = -(-len(x) // LANES) * LANES
     full = np.concatenate([x, np.repeat(x[-1:], count - len(x), axis=0)])
-    turned = full.reshape(-1, LANES, x.shape[1]).transpose(0, 2, 1)
-    return np.ascontiguousarray(turned).reshape(len(turned), -1)
+    turned = full.reshape(count // LANES, LANES, x.shape[1]).transpose(0, 2, 1)
+    return np.ascontiguousarray(turned).reshape(len(turned), LANES * x.shape[1])
 
 
 def _blocks(

@@ -157,11 +157,24 @@ def started(systems: Sequence[System], step: FloatArray) -> Start:
     return Start(m, x, v, gravity, axes)
 
 
-def place_back(states: FloatArray, start: Start, times: FloatArray) -> None:
-    """Turn the frame of the barycentre, (2, samples, B, N, 3), into the one given."""
-    total = start.masses.sum(-1)[:, None]
+def place_back(
+    states: tuple[FloatArray, FloatArray], start: Start | System, times: FloatArray
+) -> None:
+    """Turn the frame of the barycentre into that of the start, in place.
+
+    Parameters
+    ----------
+    states : tuple of numpy.ndarray, shape (samples, N, 3), or (samples, B, N, 3) of many systems
+        Positions and velocities [au], [au/yr].
+    start : Start or System
+        In the frame that was given.
+    times : numpy.ndarray, shape (samples,) or (samples, B)
+        Since the start [yr].
+    """
+    total = start.masses.sum(-1)[..., None]
     centre, speed = (
         (start.masses[..., None] * x).sum(-2) / total for x in (start.positions, start.velocities)
     )
-    states[0] += (centre + speed * times[..., None])[..., None, :]
-    states[1] += speed[:, None, :]
+    positions, velocities = states
+    positions += (centre + speed * times[..., None])[..., None, :]
+    velocities += speed[..., None, :]

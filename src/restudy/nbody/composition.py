@@ -155,7 +155,7 @@ def integrate_composition(
     Returns
     -------
     Trajectory
-        In the frame of the barycentre.
+        In the frame given.
 
     Raises
     ------

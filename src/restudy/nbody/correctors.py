@@ -107,7 +107,7 @@ def integrate_corrected(
     Returns
     -------
     Trajectory
-        In the frame of the barycentre.
+        In the frame given.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def integrate_lazy(
     Returns
     -------
     Trajectory
-        In the frame of the barycentre.
+        In the frame given.
 
     Raises
     ------

@@ -141,22 +141,51 @@ def phase_error(
     -----
     Turns are counted as long as the difference changes by less than half a turn between samples.
     """
+    check_same_times(trajectory, truth)
+    return phase_difference(orbits(masses, trajectory, gravity), orbits(masses, truth, gravity))
+
+
+def phase_difference(orbit: Elements, truth: Elements) -> FloatArray:
+    """Return by how much mean longitudes are ahead, followed over whole turns.
+
+    Parameters
+    ----------
+    orbit, truth : Elements
+        Of one shape, (samples, ...), at the same times.
+
+    Returns
+    -------
+    numpy.ndarray, shape (samples, ...)
+        [rad].
+    """
+    return np.asarray(np.unwrap(orbit.mean_longitude - truth.mean_longitude, axis=0))
+
+
+def check_same_times(trajectory: Trajectory, truth: Trajectory) -> None:
+    """Refuse trajectories that are not of the same bodies at the same times.
+
+    Parameters
+    ----------
+    trajectory, truth : Trajectory
+        To be compared.
+
+    Raises
+    ------
+    NBodyError
+        With the shapes, or the times that differ most.
+    """
     if trajectory.positions.shape != truth.positions.shape:
         raise NBodyError(
             f"the trajectories have shapes {trajectory.positions.shape} and "
             f"{truth.positions.shape}; expected the same bodies at the same times."
         )
     if not np.allclose(trajectory.times, truth.times, rtol=1e-9, atol=0.0):
-        worst = int(
-            np.argmax(np.abs(trajectory.times - truth.times).reshape(len(truth), -1).max(1))
-        )
+        apart = np.abs(trajectory.times - truth.times).reshape(len(truth), -1).max(1)
+        worst = int(np.argmax(apart))
         raise NBodyError(
             f"sample {worst} is of {trajectory.times[worst]} yr in one trajectory and of "
             f"{truth.times[worst]} yr in the other; expected the same times."
         )
-    ahead = orbits(masses, trajectory, gravity).mean_longitude
-    behind = orbits(masses, truth, gravity).mean_longitude
-    return np.asarray(np.unwrap(ahead - behind, axis=0))
 
 
 def eccentricity_range(

@@ -165,26 +165,6 @@ def elements_from_state(positions: ArrayLike, velocities: ArrayLike, mu: ArrayLi
     return Elements(a, e, inclination, node, pericentre, mean_anomaly(true, e))
 
 
-def mean_longitude(positions: ArrayLike, velocities: ArrayLike, mu: ArrayLike) -> FloatArray:
-    """Return the mean longitude of states relative to what is orbited, in (-pi, pi] [rad].
-
-    Parameters
-    ----------
-    positions : array_like, shape (..., 3)
-        [au].
-    velocities : array_like, shape (..., 3)
-        [au/yr].
-    mu : array_like, shape (...)
-        Gravity times the mass, ``G (M + m)`` [au^3/yr^2].
-
-    Returns
-    -------
-    numpy.ndarray, shape (...)
-        ``Omega + omega + M``.
-    """
-    return elements_from_state(positions, velocities, mu).mean_longitude
-
-
 def eccentric_anomaly(mean: ArrayLike, eccentricity: ArrayLike) -> FloatArray:
     """Solve Kepler's equation ``E - e sin E = M`` for ellipses.
 

@@ -9,10 +9,12 @@ time between samples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import torch
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
@@ -92,10 +94,36 @@ def check_start(system: System, within: float = 1.0) -> None:
     CloseEncounter
         With time 0 and the closest pair, in terms of its limit.
     """
-    distances, limits = _separations(system, system.positions[None], within)
+    _refuse_close(system, 0.0, system.positions, within)
+
+
+def encounter_watch(system: System, within: float = 1.0) -> Callable[[float, torch.Tensor], None]:
+    """Return a watch for `restudy.nbody.wisdom_holman.integrate` that stops at an encounter.
+
+    Parameters
+    ----------
+    system : System
+        Masses and names.
+    within : float
+        What counts as close, in mutual Hill radii.
+
+    Returns
+    -------
+    callable
+        Of a time [yr] and positions (N, 3) [au]; raises `CloseEncounter` with the closest pair.
+    """
+
+    def watch(time: float, positions: torch.Tensor) -> None:
+        _refuse_close(system, time, positions.cpu().numpy(), within)
+
+    return watch
+
+
+def _refuse_close(system: System, time: float, positions: FloatArray, within: float) -> None:
+    distances, limits = _separations(system, positions, within)
     if distances.size and (distances <= limits).any():
         k = int(np.argmin(distances / limits))
-        raise CloseEncounter(0.0, _pairs(system)[k], float(distances[0, k]), float(limits[0, k]))
+        raise CloseEncounter(time, _pairs(system)[k], float(distances[k]), float(limits[k]))
 
 
 def check_trajectory(system: System, trajectory: Trajectory, within: float = 1.0) -> None:
@@ -171,7 +199,7 @@ def _separations(
     system: System, positions: FloatArray, within: float
 ) -> tuple[FloatArray, FloatArray]:
     i, j = np.triu_indices(system.bodies - 1, 1)
-    distances = np.linalg.norm(positions[:, 1 + i] - positions[:, 1 + j], axis=-1)
+    distances = np.linalg.norm(positions[1 + i] - positions[1 + j], axis=-1)
     return distances, within * mutual_hill_radii(system.masses, positions)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Final
 
@@ -14,7 +15,8 @@ from restudy.nbody import catalogue
 from restudy.nbody.batch import tensors
 from restudy.nbody.compiled import integrate_compiled
 from restudy.nbody.diagnostics import phase_error
-from restudy.nbody.experiments_pair import SHORT, WIDE, Networks, Setup
+from restudy.nbody.experiments_long import WIDE
+from restudy.nbody.experiments_pair import SHORT, Networks, Setup
 from restudy.nbody.jacobi import jacobi_masses, to_jacobi
 from restudy.nbody.learned import pair_training
 from restudy.nbody.learned.compiled_orbits import integrate_learned
@@ -22,6 +24,7 @@ from restudy.nbody.learned.guard import ExtrapolationWarning
 from restudy.nbody.learned.interaction import PairInteraction
 from restudy.nbody.learned.pair_potential import PairPotential
 from restudy.nbody.learned.pair_training import LearningCurve, learning_curve
+from restudy.nbody.learned.paper_evaluation import t_interval
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.trajectory import FloatArray
 from restudy.nbody.wisdom_holman import advance
@@ -33,6 +36,8 @@ CHART_LABELS: Final = {
 }
 _STEP = 0.1  # of Sun, Jupiter and Saturn [yr]
 _STEPS_A_PERIOD = 40
+_MASSES: Final = (1e-8, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+_SPACINGS: Final = (1.3, 1.5, 1.8, 2.2, 3.0, 5.0, 10.0)
 
 
 def findings(networks: Networks) -> dict[str, float]:
@@ -123,7 +128,7 @@ def ranges(networks: Networks) -> dict[str, tuple[float, float]]:
     return {name: (p.separations.least, p.separations.most) for name, p in named}
 
 
-def chart(setup: Setup, networks: Networks) -> pd.DataFrame:
+def chart(setup: Setup, networks: Networks, *, executor: Executor | None = None) -> pd.DataFrame:
     """Ask the pair network for pairs of planets beyond those of its training.
 
     Parameters
@@ -132,18 +137,27 @@ def chart(setup: Setup, networks: Networks) -> pd.DataFrame:
         Says how many steps.
     networks : Networks
         The wide one is asked.
+    executor : concurrent.futures.Executor, optional
+        Where pairs are followed; the chart does not depend on it.
 
     Returns
     -------
     pandas.DataFrame
         Columns ``spacing``, ``mass`` and ``phase`` [rad]; NaN where two planets met.
     """
+    run: Callable[..., Iterable[list[float]]] = map if executor is None else executor.map
+    count = len(_MASSES)
+    plan = [networks.wide] * count, [setup.chart_steps] * count
     rows = [
-        (spacing, mass, _phase_of_pair(mass, spacing, networks.wide, setup.chart_steps))
-        for mass in (1e-8, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
-        for spacing in (1.3, 1.5, 1.8, 2.2, 3.0, 5.0, 10.0)
+        (spacing, mass, phase)
+        for mass, phases in zip(_MASSES, run(_phases_of_mass, _MASSES, *plan), strict=True)
+        for spacing, phase in zip(_SPACINGS, phases, strict=True)
     ]
     return pd.DataFrame(rows, columns=["spacing", "mass", "phase"])
+
+
+def _phases_of_mass(mass: float, potential: PairPotential, steps: int) -> list[float]:
+    return [_phase_of_pair(mass, spacing, potential, steps) for spacing in _SPACINGS]
 
 
 def _phase_of_pair(mass: float, spacing: float, potential: PairPotential, steps: int) -> float:
@@ -160,7 +174,9 @@ def _phase_of_pair(mass: float, spacing: float, potential: PairPotential, steps:
         exact = integrate_compiled(
             *plan, sample_every=every, split=WISDOM_HOLMAN_91, hill_radii=0.0
         )
-        learned = integrate_learned(system, potential, *plan[1:], sample_every=every).trajectory
+        learned = integrate_learned(
+            system, potential, *plan[1:], sample_every=every, hill_radii=0.0
+        ).trajectory
     return float(np.abs(phase_error(system.masses, learned, exact)).max())
 
 
@@ -168,6 +184,11 @@ def learning(setup: Setup, *, seed: int, executor: Executor | None = None) -> Le
     """Train on more and more systems."""
     seeds = [seed + number for number in setup.seeds]
     return learning_curve(setup.curve, setup.counts, seeds=seeds, executor=executor)
+
+
+def interval(curve: LearningCurve) -> float | None:
+    """Give half the width of the interval of 95 % of the slope; None for one seed."""
+    return t_interval(curve.slopes).half_width if len(curve.slopes) > 1 else None
 
 
 def learning_table(curve: LearningCurve) -> pd.DataFrame:

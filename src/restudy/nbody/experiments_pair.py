@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Final, Self
@@ -10,13 +10,9 @@ from typing import Final, Self
 import numpy as np
 import pandas as pd
 
-from restudy import style
-from restudy.nbody import catalogue
-from restudy.nbody.animation import Track, movie
-from restudy.nbody.compiled import integrate_compiled
-from restudy.nbody.diagnostics import angular_momentum_error, energy_error, orbits, phase_error
+from restudy.nbody import experiments_long
+from restudy.nbody.experiments_long import STEP
 from restudy.nbody.learned import evaluation
-from restudy.nbody.learned.compiled_orbits import integrate_learned, integrate_uncoupled
 from restudy.nbody.learned.evaluation import Case, Comparison
 from restudy.nbody.learned.from_orbits import OrbitRecipe, train_from_orbits
 from restudy.nbody.learned.pair_potential import PairPotential
@@ -27,17 +23,11 @@ from restudy.nbody.learned.pair_training import (
 )
 from restudy.nbody.learned.weights import shipped_potential
 from restudy.nbody.lyapunov import chaos
-from restudy.nbody.splitting import WISDOM_HOLMAN_91
-from restudy.nbody.system import System
-from restudy.nbody.trajectory import FloatArray, Trajectory
+from restudy.nbody.trajectory import Trajectory
 
-WIDE: Final = "pair network"
 SHORT: Final = "narrow pair network"
 _SJS = "Sun, Jupiter, Saturn"
-_STEP = 0.1  # of Sun, Jupiter and Saturn [yr]
-_FRAMES = 60  # of the moving picture
 _REGULAR = 2.5  # MEGNO, which tends to 2
-_REVERSED = 1000  # steps forward, and back
 
 
 @dataclass(frozen=True)
@@ -63,6 +53,8 @@ class Setup:
         With 100 planetesimals.
     chart_steps : int
         For each tile of the chart.
+    phases : int
+        Draws of the phases of TRAPPIST-1.
     counts, seeds : tuple of int
         Numbers of systems, and seeds, of the learning curve.
     """
@@ -77,6 +69,7 @@ class Setup:
     compact: int
     swarm_steps: int
     chart_steps: int
+    phases: int
     counts: tuple[int, ...]
     seeds: tuple[int, ...]
 
@@ -94,6 +87,7 @@ class Setup:
             compact=6,
             swarm_steps=500,
             chart_steps=20_000,
+            phases=3,
             counts=(3, 10, 30),
             seeds=(1,),
         )
@@ -112,6 +106,7 @@ class Setup:
             compact=6,
             swarm_steps=5_000,
             chart_steps=100_000,
+            phases=20,
             counts=(2, 5, 10, 30, 100, 300),
             seeds=(1, 2, 3, 4, 5),
         )
@@ -130,6 +125,7 @@ class Setup:
             compact=60,
             swarm_steps=50_000,
             chart_steps=1_000_000,
+            phases=200,
             counts=(2, 5, 10, 30, 100, 300, 1000),
             seeds=tuple(range(1, 11)),
         )
@@ -193,22 +189,26 @@ def train(setup: Setup, *, seed: int, executor: Executor | None = None) -> Netwo
     seed : int
         Of systems and weights.
     executor : concurrent.futures.Executor, optional
-        Where systems are drawn; the networks do not depend on it.
+        Where they are trained side by side; the networks do not depend on it.
 
     Returns
     -------
     Networks
         Where the setup does not train again, the long runs get those of the package.
     """
-    seen = train_from_orbits(setup.from_orbits, seed=seed, executor=executor)
-    if not setup.retrain:
-        named = {name: shipped_potential(f"pair-{name}") for name in ("wide", "narrow")}
-        return Networks(named["wide"], named["narrow"], seen.potential)
-    wide, narrow = (
-        train_from_forces(recipe, seed=seed, executor=executor).potential
-        for recipe in (setup.recipe, replace(setup.recipe, separations=NARROW))
-    )
-    return Networks(wide, narrow, seen.potential)
+    run: Callable[..., Iterable[PairPotential]] = map if executor is None else executor.map
+    recipes: list[Recipe | OrbitRecipe] = [setup.from_orbits]
+    if setup.retrain:
+        recipes += [setup.recipe, replace(setup.recipe, separations=NARROW)]
+    seen, *trained = run(_trained, recipes, [seed] * len(recipes))
+    wide, narrow = trained or (shipped_potential(f"pair-{name}") for name in ("wide", "narrow"))
+    return Networks(wide, narrow, seen)
+
+
+def _trained(recipe: Recipe | OrbitRecipe, seed: int) -> PairPotential:
+    if isinstance(recipe, OrbitRecipe):
+        return train_from_orbits(recipe, seed=seed).potential
+    return train_from_forces(recipe, seed=seed).potential
 
 
 def follow(
@@ -234,26 +234,22 @@ def follow(
     """
     run: Callable[..., Iterable[Comparison]] = map if executor is None else executor.map
     kinds = _cases(setup, seed, executor)
-    compared = {
-        name: list(run(evaluation.compare, cases, [networks.wide] * len(cases)))
-        for name, cases in kinds.items()
-    }
-    narrow = evaluation.compare(kinds["TRAPPIST-1"][0], networks.narrow)
-    million = None
+    asked = [(case, networks.wide) for cases in kinds.values() for case in cases]
+    asked.append((kinds["TRAPPIST-1"][0], networks.narrow))
     if setup.million:
-        million = evaluation.compare(evaluation.sun_jupiter_saturn(1_000_000, _STEP), networks.wide)
-    runs = _long(networks.wide, setup.steps)
+        asked.append((evaluation.sun_jupiter_saturn(1_000_000, STEP), networks.wide))
+    found = iter(list(run(evaluation.compare, *zip(*asked[::-1], strict=True)))[::-1])
+    compared = {name: [next(found) for _ in cases] for name, cases in kinds.items()}
+    narrow, million = next(found), next(found, None)
+    runs = experiments_long.long_runs(networks.wide, setup.steps)
     return Runs(
         compared,
         narrow,
         million,
-        _growth(runs),
-        _shapes(networks.wide, setup.steps),
-        {
-            name: _round(kick, run)
-            for (name, kick), run in zip(_kicks(networks.wide).items(), runs.values(), strict=True)
-        },
-        _reversal(networks.wide),
+        experiments_long.growth(runs),
+        experiments_long.eccentricities(networks.wide, setup.steps),
+        experiments_long.last_rounds(networks.wide, runs),
+        experiments_long.reversal(networks.wide),
     )
 
 
@@ -261,7 +257,7 @@ def _cases(setup: Setup, seed: int, executor: Executor | None) -> dict[str, list
     seeds = np.random.SeedSequence(seed).spawn(3)
     unseen, compact, swarm = (np.random.default_rng(child) for child in seeds)
     return {
-        _SJS: [evaluation.sun_jupiter_saturn(setup.steps, _STEP)],
+        _SJS: [evaluation.sun_jupiter_saturn(setup.steps, STEP)],
         "three bodies, unseen": _regular(setup, unseen, executor),
         "TRAPPIST-1": [evaluation.trappist_1(setup.steps)],
         "compact pairs": evaluation.compact_pairs(setup.compact, setup.steps, rng=compact),
@@ -290,78 +286,6 @@ def _megno(case: Case, seed: int) -> float:
         hill_radii=0.0,
     )
     return float(followed.megno[-1])
-
-
-def _kicks(potential: PairPotential) -> dict[str, PairPotential | str | None]:
-    """Give the kicks of the long run: exact, none (the word), and a network."""
-    return {"exact": "exact", "zero kick": None, WIDE: potential}
-
-
-def _run(
-    kick: PairPotential | str | None, system: System, step: float, steps: int, every: int
-) -> Trajectory:
-    if kick is None:
-        return integrate_uncoupled(system, step, steps, sample_every=every)
-    if isinstance(kick, str):
-        return integrate_compiled(
-            system, step, steps, sample_every=every, split=WISDOM_HOLMAN_91, hill_radii=0.0
-        )
-    return integrate_learned(system, kick, step, steps, sample_every=every).trajectory
-
-
-def _long(potential: PairPotential, steps: int) -> dict[str, Trajectory]:
-    system = catalogue.sun_jupiter_saturn().sorted()
-    every = max(1, steps // 10_000)
-    return {
-        name: _run(kick, system, _STEP, steps, every) for name, kick in _kicks(potential).items()
-    }
-
-
-def _growth(runs: Mapping[str, Trajectory]) -> pd.DataFrame:
-    system = catalogue.sun_jupiter_saturn().sorted()
-    m, truth = system.masses, runs["exact"]
-    exact = orbits(m, truth).eccentricity
-    places = np.unique(np.geomspace(1, len(truth) - 1, 150).astype(int))
-    parts = []
-    for name, run in runs.items():
-        columns = {
-            "energy": np.abs(energy_error(m, run)),
-            "momentum": angular_momentum_error(m, run),
-            "phase": np.abs(phase_error(m, run, truth)).max(1),
-            "eccentricity": np.abs(orbits(m, run).eccentricity - exact).max(1),
-        }
-        largest = {key: np.maximum.accumulate(value)[places] for key, value in columns.items()}
-        parts.append(pd.DataFrame({"kick": name, "time": run.times[places], **largest}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _shapes(potential: PairPotential, steps: int) -> pd.DataFrame:
-    """Follow the eccentricities for the same number of steps of half a year."""
-    system = catalogue.sun_jupiter_saturn().sorted()
-    parts = []
-    for name, kick in _kicks(potential).items():
-        run = _run(kick, system, 5 * _STEP, steps, max(1, steps // 1000))
-        e = orbits(system.masses, run).eccentricity
-        parts.append(
-            pd.DataFrame({"kick": name, "time": run.times, "Jupiter": e[:, 0], "Saturn": e[:, 1]})
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def _round(kick: PairPotential | str | None, run: Trajectory) -> Trajectory:
-    """Follow one round of Saturn from the end of a run."""
-    start = catalogue.sun_jupiter_saturn().sorted()
-    here = System(start.masses, run.positions[-1], run.velocities[-1], start.names, start.gravity)
-    step = float(here.periods()[1]) / (_FRAMES * 10)
-    return _run(kick, here, step, _FRAMES * 10, 10)
-
-
-def _reversal(potential: PairPotential) -> float:
-    start = catalogue.sun_jupiter_saturn().sorted().barycentric()
-    there = _run(potential, start, _STEP, _REVERSED, _REVERSED)
-    here = System(start.masses, there.positions[-1], there.velocities[-1])
-    back = _run(potential, here, -_STEP, _REVERSED, _REVERSED)
-    return float(np.abs(back.positions[-1] - start.positions).max())
 
 
 def findings(runs: Runs) -> dict[str, float]:
@@ -426,27 +350,3 @@ def table(runs: Runs) -> pd.DataFrame:
             "range of e": max(one.eccentricity for one in each),
         }
     return pd.DataFrame(rows).T
-
-
-def moving_picture(runs: Runs) -> str:
-    """Draw one round of Saturn after the last step, as a moving picture.
-
-    Returns
-    -------
-    str
-        SVG.
-    """
-    colours: Sequence[tuple[str, str, float]] = (
-        ("exact", style.SERIES[0], 9.0),
-        (WIDE, style.OURS, 5.0),
-        ("zero kick", "#8A8A8A", 5.0),
-    )
-    tracks = [
-        Track(name, colour, _from_star(runs.ends[name]), radius) for name, colour, radius in colours
-    ]
-    title = "Jupiter and Saturn over one round of Saturn: exact and learned coincide"
-    return movie(tracks, title=title, name="saturn-round")
-
-
-def _from_star(run: Trajectory) -> FloatArray:
-    return np.asarray((run.positions[:, 1:] - run.positions[:, :1])[..., :2])

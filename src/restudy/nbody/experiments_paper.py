@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -162,23 +162,25 @@ def run(
     seed : int
         Of phases and orbits that the authors draw.
     executor : concurrent.futures.Executor, optional
-        Where the experiments are run; the results do not depend on it.
+        Where the runs are; the results do not depend on it.
 
     Returns
     -------
     Results
         With the exact kick and none beside each network.
     """
-    each: Callable[..., Iterable[Evaluation]] = map if executor is None else executor.map
+    each: Callable[..., Iterable[Any]] = map if executor is None else executor.map
+    count = len(trained.networks)
+    long = each(_long, [setup], trained.networks[:1])  # the longest first
+    unseen = each(agreement_on, trained.networks, [trained.unseen] * count)
     experiments = [
         one if one.name == _SJS else one.shortened(setup.most_steps)
         for one in paper_experiments(seed)
     ]
-    found = each(evaluate, experiments, [trained.networks] * len(experiments))
     return Results(
-        {one.experiment.name: one for one in found},
-        _long(setup, trained.networks[0]),
-        tuple(agreement_on(network, trained.unseen) for network in trained.networks),
+        {one.name: evaluate(one, trained.networks, executor=executor) for one in experiments},
+        next(iter(long)),
+        tuple(unseen),
     )
 
 

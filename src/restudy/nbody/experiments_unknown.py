@@ -57,27 +57,30 @@ class Setup:
         Draws of the errors, of each of which there is a fit.
     networks : int
         Draws to which a network is fitted as well.
+    iterations : int
+        Of a fit, at most: without a network some ten are enough.
     """
 
     orbits: int
     mercury_orbits: int
     noises: int
     networks: int
+    iterations: int
 
     @classmethod
     def quick(cls) -> Self:
         """Make a setup of ten seconds."""
-        return cls(10, 0, 2, 1)
+        return cls(10, 0, 2, 1, 12)
 
     @classmethod
     def full(cls) -> Self:
         """Make a setup of some minutes: ten draws of the errors."""
-        return cls(40, 200, 10, 10)
+        return cls(40, 200, 10, 10, 60)
 
     @classmethod
     def paper(cls) -> Self:
         """Make a setup with many more draws."""
-        return cls(100, 400, 100, 100)
+        return cls(100, 400, 100, 100, 100)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +172,11 @@ def _one_draw(setup: Setup, number: int, rng: np.random.Generator) -> dict[str, 
     seen = _observed(system, forces, setup.orbits, rng)
     guess = _guess(system, rng)
     fits = {
-        name: fit_orbits(seen, guess, field, prior=_PRIOR if name == "learned" else None)
+        name: fit_orbits(
+            *(seen, guess, field),
+            iterations=setup.iterations,
+            prior=_PRIOR if name == "learned" else None,
+        )
         for name, field in models().items()
         if name != "learned" or number < setup.networks
     }

@@ -319,7 +319,7 @@ def chart(table: pd.DataFrame, x: str, y: str, value: str, labels: Mapping[str, 
     return ax
 
 
-def learning(table: pd.DataFrame, power: float) -> Sequence[Axes]:
+def learning(table: pd.DataFrame, power: float, half_width: float | None = None) -> Sequence[Axes]:
     """Draw the error of the pair force over the number of systems of the training.
 
     Parameters
@@ -328,6 +328,8 @@ def learning(table: pd.DataFrame, power: float) -> Sequence[Axes]:
         Columns ``systems`` and ``error``, relative.
     power : float
         Of the law that was fitted.
+    half_width : float, optional
+        Of its interval of 95 %.
 
     Returns
     -------
@@ -338,7 +340,9 @@ def learning(table: pd.DataFrame, power: float) -> Sequence[Axes]:
     ax.plot(table["systems"], table["error"], "D", color=style.OURS, ms=5, label="trainings")
     x = np.array([table["systems"].min(), table["systems"].max()], dtype=float)
     factor = np.exp(np.mean(np.log(table["error"]) - power * np.log(table["systems"])))
-    ax.plot(x, factor * x**power, color=style.BASELINE, lw=1, label=f"power {power:.1f}")
+    interval = "" if half_width is None else f" ± {half_width:.1g}"
+    label = f"power {power:.2g}{interval}"
+    ax.plot(x, factor * x**power, color=style.BASELINE, lw=1, label=label)
     ax.set(
         xscale="log", yscale="log", xlabel="systems in the training", ylabel="error of the force"
     )

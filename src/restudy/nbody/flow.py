@@ -14,20 +14,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from restudy.nbody.compiled import _encounter, _jacobi_planets
+from restudy.nbody.compiled_planets import jacobi_planets, nearest_encounter
 from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
     filled,
-    kepler_mu,
     mutual_hill_radii,
+    place_back,
     started,
     to_jacobi,
     to_star_matrix,
 )
 from restudy.nbody.compiled_single import Planets, Work, drift, kick
-from restudy.nbody.errors import CloseEncounter, NBodyError
+from restudy.nbody.errors import NBodyError
 from restudy.nbody.lanes import inlined, inner
 from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
@@ -121,7 +121,7 @@ def integrate_sequence(
     Returns
     -------
     Trajectory
-        With ``steps // sample_every + 1`` samples, in the frame of the barycentre.
+        With ``steps // sample_every + 1`` samples, in the frame given.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def integrate_sequence(
         *(sequence.arrays(), corrector.arrays(), corrector.inverse().arrays(), out_q, out_v),
     )
     if met >= 0:
-        raise met_at(system, planets, q, step * met)
+        raise nearest_encounter(system, planets, q, step * met)
     if not np.isfinite(out_q).all():
         raise NBodyError(
             f"numbers overflow within {steps} steps of {step:g} yr; expected a step well below the "
@@ -150,6 +150,7 @@ def integrate_sequence(
         )
     places, speeds = (_seen_from_barycentre(system, planets, x) for x in (out_q, out_v))
     times = np.asarray(step * sample_every * np.arange(len(places)), dtype=np.float64)
+    place_back((places, speeds), system, times)
     return Trajectory(times, places, speeds)
 
 
@@ -160,18 +161,12 @@ def begun(
     checked = started([system], np.array([step]))
     check_order([system], checked.axes)
     near = hill_radii * mutual_hill_radii(system.masses, checked.axes[0])
-    planets = _jacobi_planets(system, kepler_mu(split, system.masses, system.gravity), near)
+    planets = jacobi_planets(system, split, near)
     q, v = (
         filled(to_jacobi(system.masses, x).T, planets.width).ravel()
         for x in (system.positions, system.velocities)
     )
     return planets, q, v, Work(*(np.zeros(len(q)) for _ in range(3)))
-
-
-def met_at(system: System, planets: Planets, q: FloatArray, time: float) -> CloseEncounter:
-    """Return what says which two planets are too close, for Jacobi coordinates as they are."""
-    here = to_star_matrix(system.masses) @ q.reshape(3, -1).T[: planets.number]
-    return _encounter(system, here, planets.near, time)
 
 
 def _seen_from_barycentre(system: System, planets: Planets, x: FloatArray) -> FloatArray:

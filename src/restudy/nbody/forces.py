@@ -25,7 +25,8 @@ class Force:
     ----------
     kernel : numba function
         ``kernel(masses, positions, velocities, gravity, parameters, accelerations)``, arrays of
-        shapes (N,), (N, 3), (N, 3), (), (P,) and (N, 3); it adds to the last [au/yr^2].
+        shapes (N,), (N, 3), (N, 3), (), (P,) and (N, 3); it adds to the last [au/yr^2]. Positions
+        and velocities are seen from the barycentre, as it moves at the start [au], [au/yr].
     parameters : tuple of float
         What the kernel finds in its fifth argument.
     needs_velocities : bool

@@ -22,6 +22,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from restudy.nbody.compiled_forces import accelerate
+from restudy.nbody.compiled_setup import place_back
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.forces import Force, packed
 from restudy.nbody.radau import (
@@ -84,7 +85,7 @@ def integrate_ias15(
     Returns
     -------
     Trajectory
-        The states at the times, in the frame of the barycentre at time 0.
+        The states at the times, in the frame given.
 
     Raises
     ------
@@ -147,6 +148,7 @@ def run_ias15(
     )
     if status != _DONE:
         raise NBodyError(_reason(status, at))
+    place_back((positions, velocities), system, when)
     return AdaptiveRun(Trajectory(when, positions, velocities), *(int(x) for x in counts))
 
 

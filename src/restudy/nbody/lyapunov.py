@@ -18,9 +18,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_planets import nearest_encounter
 from restudy.nbody.compiled_setup import check_steps
 from restudy.nbody.compiled_single import drift, kick
-from restudy.nbody.flow import begun, met_at
+from restudy.nbody.errors import NBodyError
+from restudy.nbody.flow import begun
 from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.tangent import drift_deviations, kick_deviations
@@ -96,7 +98,7 @@ def chaos(
     CloseEncounter
         At a kick before which two planets met.
     NBodyError
-        If an argument is impossible, or planets are not in order.
+        If an argument is impossible, planets are not in order, or numbers overflow.
 
     Notes
     -----
@@ -122,7 +124,12 @@ def chaos(
         *(growth, megno),
     )
     if met >= 0:
-        raise met_at(system, planets, q, step * met)
+        raise nearest_encounter(system, planets, q, step * met)
+    if not np.isfinite(growth).all():
+        raise NBodyError(
+            f"numbers overflow within {steps} steps of {step:g} yr; expected a step well below the "
+            f"shortest period, {system.periods().min():.4g} yr."
+        )
     times = np.asarray(step * sample_every * np.arange(1, len(growth) + 1), dtype=np.float64)
     return Chaos(times, growth, megno)
 

@@ -21,7 +21,8 @@ class Trajectory:
     times : numpy.ndarray, shape (samples,), or (samples, B) where systems have steps of their own
         Since the start [yr].
     positions : numpy.ndarray, shape (samples, N, 3) or (samples, B, N, 3)
-        In the inertial frame of the start [au].
+        In the inertial frame that the start was given in: whatever an integrator works with, the
+        barycentre moves on as it did at the start [au].
     velocities : numpy.ndarray, of the shape of the positions
         In the same frame [au/yr].
 

@@ -63,7 +63,7 @@ def integrate(
         Steps from one sample to the next.
     watch : callable, optional
         Is called with the time and the inertial positions after each step, to stop a run by an
-        error, as where two bodies come close.
+        error; `restudy.nbody.encounters.encounter_watch` does so where two planets come close.
 
     Returns
     -------

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from restudy.nbody.batch import tensors
 from restudy.nbody.catalogue import compact_pairs, planetesimals, sun_jupiter_saturn, trappist_1
 from restudy.nbody.compiled import integrate_compiled
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.hamiltonian import no_kick
 from restudy.nbody.jacobi import jacobi_masses, to_jacobi
 from restudy.nbody.learned.compiled_orbits import integrate_learned, integrate_uncoupled
 from restudy.nbody.learned.compiled_pair import NEWTON, force_ratio, network_ratio, pack, pair_kick
@@ -79,17 +81,7 @@ def test_kick_is_that_of_torch(potential: PairPotential, cells: int) -> None:
 def test_without_a_kick_planets_stay_on_their_orbits() -> None:
     system = sun_jupiter_saturn().sorted()
     run = integrate_uncoupled(system, 0.5, 200, sample_every=50)
-    masses = torch.as_tensor(system.masses.copy())
-    start = system.barycentric()
-    free = integrate(
-        masses,
-        torch.as_tensor(start.positions.copy()),
-        torch.as_tensor(start.velocities.copy()),
-        0.5,
-        200,
-        kick=lambda m, q: torch.zeros_like(q),
-        sample_every=50,
-    )
+    free = integrate(*tensors(system), 0.5, 200, kick=no_kick, sample_every=50)
     assert abs(run.positions - free.positions).max() < 1e-12
 
 

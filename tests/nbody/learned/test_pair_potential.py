@@ -33,6 +33,18 @@ def some_system(seed: int = 0, bodies: int = 4) -> tuple[torch.Tensor, torch.Ten
     return torch.tensor(masses), torch.tensor(rng.normal(size=(bodies, 3)) * 2)
 
 
+def test_derivatives_by_the_weights_are_those_of_autograd() -> None:
+    learned = potential(3)
+    r = torch.logspace(-1.5, 1.5, 7, dtype=torch.float64)
+    found = learned.ratio_gradients(r).detach()
+    for row, value in zip(found, learned.ratio(r), strict=True):
+        parts = torch.autograd.grad(
+            value, list(learned.parameters()), retain_graph=True, materialize_grads=True
+        )
+        expected = torch.cat([x.flatten() for x in parts])
+        assert torch.allclose(row, expected, rtol=1e-12, atol=1e-13 * float(expected.abs().max()))
+
+
 def test_slope_is_that_of_autograd() -> None:
     r = torch.logspace(-2, 2, 50, dtype=torch.float64, requires_grad=True)
     phi = potential()(r)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 
+import numpy as np
 import pytest
 import torch
 
@@ -93,6 +94,8 @@ def test_learning_curve_falls() -> None:
     recipe = Recipe(RANGE, each=2, width=6, adam_steps=60, iterations=10)
     curve = learning_curve(recipe, (2, 40), seeds=(0, 1))
     assert curve.slope < -0.3
+    assert curve.slope == pytest.approx(np.mean(curve.slopes))
+    assert len(curve.slopes) == 2
     assert [len(x) for x in curve.errors] == [2, 2]
 
 

@@ -51,7 +51,7 @@ def test_round_trip(tmp_path: Path) -> None:
         ({"width": 6}, r"has first of shape \(5,\); expected \(6,\)"),
         ({"separations": [1.0, 0.5]}, "no range of training"),
         ({"separations": [1.0]}, "no complete potential"),
-        ({"first": torch.zeros(5)}, "first that is no tensor of float64"),
+        ({"first": torch.zeros(5)}, "first that is no tensor of torch.float64"),
         ({"first": torch.full((5,), torch.nan, dtype=torch.float64)}, "first that are not finite"),
         ({"state": {}}, "weights that do not fit"),
     ],

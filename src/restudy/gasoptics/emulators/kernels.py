@@ -1,28 +1,26 @@
 """Compiled kernels of the networks: one column of air at a time, from the top down.
 
 A column's layers are the rows of a small matrix that stays in the caches from the inputs of the
-network to the optical depths. What takes the time are the dense layers. Their innermost part, a
-tile of `ROWS` rows and `LANES` outputs whose sums live in vector registers, is written in the
-compiler's own language: loops that LLVM vectorises by itself come to less than half the speed.
+network to the optical depths. What takes the time are the dense layers, which are made of `tiles`.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from llvmlite import binding, ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 
-LANES = 16  # outputs of a tile: one vector of AVX-512, two of AVX2, four of NEON
-# Rows of a tile: as many sums as hide the latency of a multiply-add, and as fit into registers.
-ROWS = 12 if binding.get_host_cpu_features().get("avx512f") else 6
-SHORT = 2 * ROWS // 3  # rows of the tile for what is left: the fewest that hide that latency
-
-_FLOAT = ir.FloatType()
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-_INT = ir.IntType(64)
+from restudy.gasoptics.emulators.tiles import (
+    LANES,
+    MIDDLE,
+    ROWS,
+    SHORT,
+    middle_tile,
+    short_tile,
+    shortwave_middle_tile,
+    shortwave_short_tile,
+    shortwave_tile,
+    tile,
+)
 
 
 class Net(NamedTuple):
@@ -70,8 +68,8 @@ class Air(NamedTuple):
 
     Attributes
     ----------
-    pressure : numpy.ndarray, shape (columns, layers)
-        Of the layers [Pa].
+    pressure, log_pressure : numpy.ndarray, shape (columns, layers)
+        Of the layers [Pa, ln Pa].
     thickness : numpy.ndarray, shape (columns, layers)
         Pressure between the levels around each layer [Pa].
     quantities : numpy.ndarray, shape (quantities, columns, layers)
@@ -79,6 +77,7 @@ class Air(NamedTuple):
     """
 
     pressure: np.ndarray
+    log_pressure: np.ndarray
     thickness: np.ndarray
     quantities: np.ndarray
 
@@ -124,97 +123,42 @@ class Planck(NamedTuple):
     surface: np.ndarray
 
 
-def _tile_of(rows: int) -> Callable[..., None]:
-    """Return a function that writes ``act(bias + x @ w)`` for rows and the outputs of one panel."""
-
-    @intrinsic
-    def tile(  # type: ignore[no-untyped-def]
-        typingctx, x, at, stride, weights, panel, inputs, out, to, out_stride, slope
-    ):
-        integer = types.intp
-        signature = types.void(
-            *(x, integer, integer, weights, integer, integer, out, integer, integer, types.float32)
-        )
-
-        def generate(context: Any, build: Any, signature: Any, given: Any) -> Any:
-            def start(array: int, offset: int) -> Any:
-                kind = cgutils.create_struct_proxy(signature.args[array])  # type: ignore[no-untyped-call]
-                return build.gep(kind(context, build, given[array]).data, [given[offset]])
-
-            x_start, w_start, out_start = start(0, 1), start(3, 4), start(6, 7)
-            row_of = [build.gep(x_start, [build.mul(given[2], _INT(row))]) for row in range(rows)]
-            sums = _products(build, row_of, w_start, given[5])
-            slopes = _splat(build, given[9])
-            for row, total in enumerate(sums):
-                below = build.fmul(total, slopes)
-                active = build.select(build.fcmp_ordered(">", total, below), total, below)
-                place = build.gep(out_start, [build.mul(given[8], _INT(row))])
-                build.store(active, build.bitcast(place, _VECTOR.as_pointer()), align=4)
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    found: Callable[..., None] = tile
-    return found
-
-
-_tile, _short_tile = _tile_of(ROWS), _tile_of(SHORT)
-
-
-def _products(build: Any, row_of: list[Any], weights: Any, inputs: Any) -> list[Any]:
-    """Emit a loop over the inputs that adds to one vector for each row; give the sums."""
-    multiply_add = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-        build.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fmuladd.v{LANES}f32"
-    )
-
-    def lanes(number: Any) -> Any:
-        place = build.gep(weights, [build.mul(number, _INT(LANES))])
-        return build.load(build.bitcast(place, _VECTOR.as_pointer()), align=4)
-
-    bias, before = lanes(_INT(0)), build.block
-    loop, after = build.append_basic_block("inputs"), build.append_basic_block("sums")
-    build.branch(loop)
-    build.position_at_end(loop)
-    number = build.phi(_INT)
-    number.add_incoming(_INT(0), before)
-    sums = [build.phi(_VECTOR) for _ in row_of]
-    following = build.add(number, _INT(1))
-    weight = lanes(following)
-    added = []
-    for total, row in zip(sums, row_of, strict=True):
-        value = _splat(build, build.load(build.gep(row, [number])))
-        added.append(build.call(multiply_add, [value, weight, total]))
-    for total, new in zip(sums, added, strict=True):
-        total.add_incoming(bias, before)
-        total.add_incoming(new, loop)
-    number.add_incoming(following, loop)
-    build.cbranch(build.icmp_signed("<", following, inputs), loop, after)
-    build.position_at_end(after)
-    return added
-
-
-def _splat(build: Any, value: Any) -> Any:
-    """Emit a vector of one value."""
-    undefined, number = ir.Constant(_VECTOR, ir.Undefined), ir.IntType(32)
-    first = build.insert_element(undefined, value, number(0))
-    return build.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(number, LANES), None))
-
-
 @njit(cache=True, nogil=True)
 def dense(x, start, stop, weights, plan, slope, out):  # type: ignore[no-untyped-def]
-    """Write one dense layer for the rows from start to stop, and up to a whole tile more."""
+    """Write one dense layer for the rows from start to stop, and up to a short tile more."""
     offset, column, inputs, panels, first = plan
     stride, out_stride = x.shape[1], out.shape[1]
     for panel in range(panels):
         begin, lane = offset + panel * (inputs + 1) * LANES, first + panel * LANES
         row = start
-        while row + SHORT < stop:
+        while row < stop:
+            row, height = _next(row, start, stop)
             at, to = row * stride + column, row * out_stride + lane
-            _tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
-            row += ROWS
-        if row < stop:
-            at, to = row * stride + column, row * out_stride + lane
-            _short_tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
+            if height == ROWS:
+                tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
+            elif height == MIDDLE:
+                middle_tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
+            else:
+                short_tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
+            row += height
+
+
+@njit(inline="always")
+def _next(row, start, stop):  # type: ignore[no-untyped-def]
+    """Give first row and height of the next tile: tiles as even as can be, none over the end.
+
+    The last may go over rows that are done. Only where all rows are fewer than a short tile has, it
+    goes beyond.
+    """
+    left = stop - row
+    tiles = (left + ROWS - 1) // ROWS
+    if left > MIDDLE * tiles:
+        height = ROWS
+    elif left > SHORT * tiles:
+        height = MIDDLE
+    else:
+        height = SHORT
+    return max(start, min(row, stop - height)), height
 
 
 @njit(cache=True, nogil=True)
@@ -228,54 +172,77 @@ def _within(values, least, most):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _inputs(column, net, air, x):  # type: ignore[no-untyped-def]
-    """Write the standardised inputs; give how many layers lie outside the range of the training."""
-    shift, scale, edges = net.shift, net.scale, net.edges
-    outside, here, slack = 0, 0, np.float32(1e-6)
+    """Write the standardised inputs of a column."""
+    layers, inputs = len(air.pressure[column]), x.shape[1]
+    shift, scale = net.shift, net.scale
+    for layer in range(layers):
+        lower = np.float32(air.pressure[column, layer] > net.tropopause)
+        x[layer, 0] = (air.log_pressure[column, layer] - shift[0]) * scale[0]
+        x[layer, 1] = (air.quantities[0, column, layer] - shift[1]) * scale[1]
+        x[layer, 2] = (lower - shift[2]) * scale[2]
+    for place in range(3, inputs):
+        for layer in range(layers):
+            root = np.sqrt(np.sqrt(air.quantities[place - 2, column, layer]))
+            x[layer, place] = (root - shift[place]) * scale[place]
+
+
+@njit(cache=True, nogil=True)
+def _outside(column, net, air, inputs):  # type: ignore[no-untyped-def]
+    """Give how many layers of a column lie outside the range of the training."""
+    edges, slack = net.edges, np.float32(1e-6)
     # Gases that are no input mostly lie inside in every bin, which is quickly seen.
-    looked_at, count = x.shape[1] - 2, air.quantities.shape[0]
+    looked_at, count = inputs - 2, air.quantities.shape[0]
     for number in range(looked_at, count):
         if not _within(air.quantities[number, column], net.inner[0, number], net.inner[1, number]):
             looked_at = count
+    outside, here = 0, 0
     for layer in range(air.pressure.shape[1]):
-        pressure = air.pressure[column, layer]
-        log_p = np.log(pressure)
-        lower = np.float32(pressure > net.tropopause)
+        log_p = air.log_pressure[column, layer]
         while here < len(net.least) - 1 and log_p > edges[here + 1]:
             here += 1
-        beyond = log_p < edges[0] - slack or log_p > edges[-1] + slack
+        beyond = (log_p < edges[0] - slack) | (log_p > edges[-1] + slack)
         for number in range(looked_at):
             value = air.quantities[number, column, layer]
-            beyond |= value < net.least[here, number] or value > net.most[here, number]
-            place = 1 if number == 0 else number + 2
-            if place < x.shape[1]:
-                entry = value if number == 0 else np.sqrt(np.sqrt(value))
-                x[layer, place] = (entry - shift[place]) * scale[place]
-        x[layer, 0] = (log_p - shift[0]) * scale[0]
-        x[layer, 2] = (lower - shift[2]) * scale[2]
+            beyond |= (value < net.least[here, number]) | (value > net.most[here, number])
         outside += beyond
     return outside
 
 
 @njit(cache=True, nogil=True)
-def _roots(column, net, air, work):  # type: ignore[no-untyped-def]
-    """Write the roots A and B of a column; give how many layers lie outside."""
-    outside = _inputs(column, net, air, work.x)
+def _hidden(column, net, air, work):  # type: ignore[no-untyped-def]
+    """Write the hidden layers of a column.
+
+    Returns the last of them, the first layer of air of the lower atmosphere (0 where it has no
+    weights of its own), and how many layers lie outside.
+    """
+    _inputs(column, net, air, work.x)
+    outside = _outside(column, net, air, work.x.shape[1])
     layers, experts = air.pressure.shape[1], net.plan.shape[0]
-    border = 0  # the first layer of the lower atmosphere, where it has weights of its own
+    border = 0
     while experts == 2 and border < layers and air.pressure[column, border] <= net.tropopause:
         border += 1
-    # The upper atmosphere first: its last tile runs into rows that the lower one writes.
+    last = work.even
+    # The upper atmosphere first: if it is thin, its tile runs into rows that the lower one writes.
     for expert in range(experts - 1, -1, -1):
         start, stop = (0, border) if expert == 1 else (border, layers)
-        plan = net.plan[expert]
         source, target, other = work.x, work.even, work.odd
         for number in range(net.hidden):
-            dense(source, start, stop, net.weights, plan[number], net.slope, target)
+            plan = net.plan[expert, number]
+            dense(source, start, stop, net.weights, plan, net.slope, target)
             source, target, other = target, other, target
+        last = source
+    return last, border, outside
+
+
+@njit(cache=True, nogil=True)
+def _roots(last, border, layers, net, work):  # type: ignore[no-untyped-def]
+    """Write the roots A and B of a column."""
+    for expert in range(net.plan.shape[0] - 1, -1, -1):
+        start, stop = (0, border) if expert == 1 else (border, layers)
+        plan = net.plan[expert]
         for number in range(net.hidden, len(plan) - 1):
-            dense(source, start, stop, net.weights, plan[number], np.float32(1), work.a)
-        dense(source, start, stop, net.weights, plan[-1], np.float32(1), work.b)
-    return outside
+            dense(last, start, stop, net.weights, plan[number], np.float32(1), work.a)
+        dense(last, start, stop, net.weights, plan[-1], np.float32(1), work.b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -291,7 +258,9 @@ def longwave(columns, net, work, air, planck, tau, layer, level, surface):  # ty
     """Fill optical depth and sources of the columns of a range; give the layers outside."""
     outside = 0
     for column in range(columns[0], columns[1]):
-        outside += _roots(column, net, air, work)
+        last, border, beyond = _hidden(column, net, air, work)
+        outside += beyond
+        _roots(last, border, air.pressure.shape[1], net, work)
         _longwave(column, work.a, work.b, air.thickness, planck, tau, layer, level, surface)
     return outside
 
@@ -323,20 +292,68 @@ def _longwave(column, a, b, thickness, planck, tau, layer, level, surface):  # t
 @njit(cache=True, nogil=True)
 def shortwave(columns, net, work, air, tau, ssa):  # type: ignore[no-untyped-def]
     """Fill optical depth and single-scattering albedo; give the layers outside."""
-    outside = 0
+    outside, layers = 0, tau.shape[1]
     for column in range(columns[0], columns[1]):
-        outside += _roots(column, net, air, work)
-        _shortwave(column, work.a, work.b, air.thickness, tau, ssa)
+        last, border, beyond = _hidden(column, net, air, work)
+        outside += beyond
+        tall = border == 0 or border >= SHORT
+        tall = tall and (border == layers or layers - border >= SHORT)
+        whole = tau.shape[2] // LANES * LANES if tall else 0  # g-points of panels by tiles
+        if whole > 0:
+            _shortwave_panels(column, last, border, net, air.thickness, tau, ssa)
+        if whole < tau.shape[2]:
+            _roots(last, border, layers, net, work)
+            _shortwave(column, whole, work.a, work.b, air.thickness, tau, ssa)
     return outside
 
 
+@njit(cache=True, nogil=True)
+def _shortwave_panels(column, last, border, net, thickness, tau, ssa):  # type: ignore[no-untyped-def]
+    """Fill optical depth and single-scattering albedo of a column for whole panels of g-points."""
+    _, layers, many = tau.shape
+    stride, weights = last.shape[1], net.weights
+    for expert in range(net.plan.shape[0] - 1, -1, -1):
+        start, stop = (0, border) if expert == 1 else (border, layers)
+        plan = net.plan[expert]
+        b_offset, b_column, b_inputs, _, _ = plan[-1]
+        for number in range(net.hidden, len(plan) - 1):
+            a_offset, a_column, a_inputs, panels, first = plan[number]
+            for panel in range(panels):
+                g = first + panel * LANES
+                if g + LANES > many:
+                    continue
+                a = a_offset + panel * (a_inputs + 1) * LANES
+                b = b_offset + g * (b_inputs + 1)
+                row = start
+                while row < stop:
+                    row, height = _next(row, start, stop)
+                    x, layer = row * stride, column * layers + row
+                    place = layer * many + g
+                    if height == ROWS:
+                        shortwave_tile(
+                            last, x + a_column, x + b_column, stride, weights, a, a_inputs, b,
+                            b_inputs, thickness, layer, tau, ssa, place, many,
+                        )  # fmt: skip
+                    elif height == MIDDLE:
+                        shortwave_middle_tile(
+                            last, x + a_column, x + b_column, stride, weights, a, a_inputs, b,
+                            b_inputs, thickness, layer, tau, ssa, place, many,
+                        )  # fmt: skip
+                    else:
+                        shortwave_short_tile(
+                            last, x + a_column, x + b_column, stride, weights, a, a_inputs, b,
+                            b_inputs, thickness, layer, tau, ssa, place, many,
+                        )  # fmt: skip
+                    row += height
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _shortwave(column, a, b, thickness, tau, ssa):  # type: ignore[no-untyped-def]
-    """Fill optical depth and single-scattering albedo of a column."""
+def _shortwave(column, first, a, b, thickness, tau, ssa):  # type: ignore[no-untyped-def]
+    """Fill optical depth and single-scattering albedo of a column from a g-point on."""
     tiny = np.finfo(np.float32).tiny
     for i in range(tau.shape[1]):
         depth = thickness[column, i]
-        for g in range(tau.shape[2]):
+        for g in range(first, tau.shape[2]):
             scattered = b[i, g] * b[i, g]
             per_pascal = _eighth_power(a[i, g]) + scattered
             tau[column, i, g] = depth * per_pascal

@@ -19,7 +19,7 @@ _QUICK_STEPS, _QUICK_COLUMNS, _QUICK_SKETCHES = (900, 400), 20, 2
 class _Plan:
     """One line of the table below."""
 
-    hidden: int
+    hidden: tuple[int, ...]
     blocks: tuple[int, int]
     experts: int
     sets: int
@@ -34,14 +34,14 @@ _NEAR = ("perturbed", "drifted")
 _WIDE = ("perturbed", "drifted", "perturbed", "tropopauses")
 _ALL_KINDS = ("perturbed", "drifted", "perturbed", "anywhere", "shallow")
 _FULL = {
-    ("lw-g256", False): _Plan(64, (48, 32), 2, 24, (3000, 2000), 64, _WIDE),
-    ("lw-g256", True): _Plan(160, (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),
-    ("lw-g128", False): _Plan(96, (48, 32), 2, 24, (4000, 2500), 24),
-    ("lw-g128", True): _Plan(128, (48, 32), 2, 40, (5000, 4000), 64, _NEAR),
-    ("sw-g224", False): _Plan(64, (48, 8), 2, 24, (3000, 2000), 64),
-    ("sw-g224", True): _Plan(64, (48, 8), 2, 24, (6000, 4000), 24),
-    ("sw-g112", False): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
-    ("sw-g112", True): _Plan(72, (56, 8), 2, 24, (6000, 4000), 24),
+    ("lw-g256", False): _Plan((64,), (48, 32), 2, 24, (3000, 2000), 64, _WIDE),
+    ("lw-g256", True): _Plan((160,), (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),
+    ("lw-g128", False): _Plan((96,), (48, 32), 2, 24, (4000, 2500), 24),
+    ("lw-g128", True): _Plan((128,), (48, 32), 2, 40, (5000, 4000), 64, _NEAR),
+    ("sw-g224", False): _Plan((128,), (60, 4), 2, 40, (6500, 6500), 32, sketches=4, parts=4),
+    ("sw-g224", True): _Plan((64,), (48, 8), 2, 24, (6000, 4000), 24),
+    ("sw-g112", False): _Plan((72,), (56, 8), 2, 24, (6000, 4000), 24),
+    ("sw-g112", True): _Plan((72,), (56, 8), 2, 24, (6000, 4000), 24),
 }
 
 
@@ -81,7 +81,7 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     columns = _QUICK_COLUMNS if name == "quick" else plan.columns
     design = design_for(
         table,
-        (wider * plan.hidden,),
+        tuple(wider * width for width in plan.hidden),
         (first, second),
         other_gases=other_gases,
         experts=plan.experts,

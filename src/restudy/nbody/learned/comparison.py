@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from restudy.nbody.diagnostics import (
+    angular_momentum_error,
+    check_same_times,
+    drift,
+    energy_error,
+    phase_difference,
+)
 from restudy.nbody.elements import elements_from_state
-from restudy.nbody.errors import NBodyError
 from restudy.nbody.learned.kicked import FloatArray, JacobiTrajectory
 
 
@@ -48,7 +54,7 @@ class Deviation:
     @property
     def energy_drift(self) -> float:
         """What a straight line through the relative energy error gains over the run."""
-        return float(np.polyfit(self.times / self.times[-1], self.energy, 1)[0])
+        return drift(self.times / self.times[-1], self.energy)
 
     @property
     def angular_momentum_error(self) -> float:
@@ -64,24 +70,6 @@ class Deviation:
     def phase_error(self) -> FloatArray:
         """The largest phase error of each planet, (N - 1,) [rad]."""
         return np.asarray(np.abs(self.phases).max(axis=0))
-
-
-def energies(run: JacobiTrajectory) -> FloatArray:
-    """Return the energy at each sample, in the frame of the barycentre [Msun au2/yr2]."""
-    frame = run.frame
-    kinetic = 0.5 * (run.velocities**2).sum(2) @ frame.reduced
-    places = frame.places @ run.positions
-    potential = np.zeros(len(places))
-    for i, mass in enumerate(frame.masses[:-1]):
-        distances = np.linalg.norm(places[:, i + 1 :] - places[:, i : i + 1], axis=2)
-        potential -= frame.gravity * mass * (frame.masses[i + 1 :] / distances).sum(1)
-    return np.asarray(kinetic + potential)
-
-
-def angular_momenta(run: JacobiTrajectory) -> FloatArray:
-    """Return the angular momentum at each sample, (samples, 3) [Msun au2/yr]."""
-    moments = np.cross(run.positions, run.velocities)
-    return np.asarray(np.einsum("i,sik->sk", run.frame.reduced, moments))
 
 
 def deviation(run: JacobiTrajectory, reference: JacobiTrajectory) -> Deviation:
@@ -102,25 +90,17 @@ def deviation(run: JacobiTrajectory, reference: JacobiTrajectory) -> Deviation:
     Raises
     ------
     NBodyError
-        If the times are not the same.
+        If bodies or times are not the same.
     """
-    if run.times.shape != reference.times.shape or not np.allclose(
-        run.times, reference.times, rtol=1e-9, atol=0
-    ):
-        raise NBodyError(
-            f"{len(run.times)} samples to {run.times[-1]:g} yr, and {len(reference.times)} to "
-            f"{reference.times[-1]:g} yr in the reference; expected the same times."
-        )
-    energy, momentum = energies(run), angular_momenta(run)
+    here, masses = run.barycentric(), run.frame.masses
+    check_same_times(here, reference.barycentric())
     mine, other = (
         elements_from_state(x.positions, x.velocities, x.frame.mu) for x in (run, reference)
     )
-    ahead = mine.mean_longitude - other.mean_longitude
     return Deviation(
         times=run.times,
-        energy=(energy - energy[0]) / abs(energy[0]),
-        angular_momentum=np.linalg.norm(momentum - momentum[0], axis=1)
-        / np.linalg.norm(momentum[0]),
+        energy=energy_error(masses, here, run.frame.gravity),
+        angular_momentum=angular_momentum_error(masses, here),
         eccentricities=mine.eccentricity,
-        phases=np.unwrap(ahead, axis=0),
+        phases=phase_difference(mine, other),
     )

@@ -1,4 +1,4 @@
-"""Wisdom and Holman's integrator with a field around the star, compiled.
+"""Wisdom and Holman's integrator with a field around the star, and its derivatives, compiled.
 
 The profiles of the field are read from a table of cubics in ln r, whatever they come from.
 """
@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_planets import drifting_planets
 from restudy.nbody.compiled_setup import filled, kepler_mu
 from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
-from restudy.nbody.learned.compiled_orbits import drift_planets
 from restudy.nbody.learned.compiled_pair import NEWTON, PackedPair, hermite, pair_kick
 from restudy.nbody.learned.perturbations import Field
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
+from restudy.nbody.tangent import drift_tangent
 
 FloatArray = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ def follow_field(
     """
     mu = kepler_mu(WISDOM_HOLMAN_91, masses, gravity)
     reduced = jacobi_masses(torch.as_tensor(masses))[1:].numpy()
-    planets = drift_planets(mu)
+    planets = drifting_planets(mu)
     start, per_unit, table = _table(field, theta, np.linalg.norm(q[1:], axis=1))
     kept = np.zeros((2, steps + 1, 3, len(masses)))
     qs, vs = (filled(x[1:].T, planets.width) for x in (q, v))
@@ -80,6 +81,81 @@ def follow_field(
     if not fine:
         raise NBodyError("a planet has come twice as near to the star, or gone twice as far.")
     return kept[0].transpose(0, 2, 1).copy(), kept[1].transpose(0, 2, 1).copy()
+
+
+def carry_derivatives(
+    q: FloatArray,
+    v: FloatArray,
+    mu: FloatArray,
+    kicks: FloatArray,
+    tides: FloatArray,
+    pulls: FloatArray,
+    moved: FloatArray,
+    faster: FloatArray,
+    *,
+    step: float,
+    every: int,
+) -> FloatArray:
+    """Carry derivatives of the state of planets through all steps of kick, drift, kick.
+
+    Parameters
+    ----------
+    q, v : numpy.ndarray, shape (steps + 1, planets, 3)
+        Jacobi positions and velocities before each step and after the last [au], [au/yr].
+    mu : numpy.ndarray, shape (planets,)
+        Of the Kepler orbits [au^3/yr^2].
+    kicks : numpy.ndarray, shape (steps + 1, planets, 3)
+        Accelerations at these states [au/yr^2].
+    tides : numpy.ndarray, shape (steps + 1, 3 planets, 3 planets)
+        Their derivatives with respect to positions, the component of the acceleration last.
+    pulls : numpy.ndarray, shape (steps + 1, columns, 3 planets)
+        Their derivatives with respect to each parameter, with positions held.
+    moved, faster : numpy.ndarray, shape (columns, planets, 3)
+        Derivatives of positions and velocities at the start; of those at the end afterwards.
+    step : float
+        [yr].
+    every : int
+        Steps from one result to the next.
+
+    Returns
+    -------
+    numpy.ndarray, shape (steps // every, columns, 3 planets)
+        Derivatives of positions after every so many steps.
+    """
+    before, after = v + 0.5 * step * kicks, v - 0.5 * step * kicks
+    kept = np.empty(((len(q) - 1) // every, len(moved), tides.shape[1]))
+    _carry(q.copy(), before, after, mu, tides, pulls, moved, faster, step, every, kept)
+    return kept
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _carry(
+    q: FloatArray,
+    before: FloatArray,
+    after: FloatArray,
+    mu: FloatArray,
+    tides: FloatArray,
+    pulls: FloatArray,
+    moved: FloatArray,
+    faster: FloatArray,
+    step: float,
+    every: int,
+    kept: FloatArray,
+) -> None:
+    """Fill `kept`; `before` and `after` are velocities on both sides of the drifts."""
+    columns, planets = moved.shape[:2]
+    places, speeds = moved.reshape(columns, -1), faster.reshape(columns, -1)
+    for n in range(1, len(q)):
+        speeds += 0.5 * step * (places @ tides[n - 1] + pulls[n - 1])
+        for i in range(planets):
+            eta = np.dot(q[n, i], after[n, i])
+            for c in range(columns):
+                drift_tangent(
+                    q[n - 1, i], before[n - 1, i], eta, moved[c, i], faster[c, i], mu[i], step
+                )
+        speeds += 0.5 * step * (places @ tides[n] + pulls[n])
+        if n % every == 0:
+            kept[n // every - 1] = places
 
 
 def _table(

@@ -13,17 +13,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from restudy.nbody.compiled_planets import any_closer, jacobi_planets, nearest_encounter
 from restudy.nbody.compiled_setup import (
     barycentric,
     check_order,
     check_steps,
     filled,
     kepler_mu,
+    mutual_hill_radii,
+    place_back,
     started,
     to_jacobi,
     to_star_matrix,
 )
-from restudy.nbody.compiled_single import LANES, Planets, drift
+from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
 from restudy.nbody.learned.compiled_pair import NOTHING, PackedPair, pack, pair_kick
@@ -43,7 +46,7 @@ class PairRun:
     Attributes
     ----------
     trajectory : Trajectory
-        In the frame of the barycentre.
+        In the frame given.
     coverage : Coverage
         The separations of the run beside those of the training.
     """
@@ -60,6 +63,7 @@ def integrate_learned(
     *,
     sample_every: int = 1,
     split: Split = WISDOM_HOLMAN_91,
+    hill_radii: float = 1.0,
     cells: int = 4096,
 ) -> PairRun:
     """Follow a system with a learned potential.
@@ -78,6 +82,8 @@ def integrate_learned(
         Steps from one sample to the next; it divides ``steps``.
     split : Split
         Of the Kepler orbits; Wisdom and Holman's of 1991, which is the paper's, if not given.
+    hill_radii : float
+        How close planets may come, as of `restudy.nbody.compiled.integrate_compiled`.
     cells : int
         Of the table that the network is read from; 0 asks the network itself each time.
 
@@ -88,6 +94,8 @@ def integrate_learned(
 
     Raises
     ------
+    CloseEncounter
+        At a kick before which two planets met.
     NBodyError
         If the numbers of steps do not fit, or the orbits leave the finite numbers.
 
@@ -97,7 +105,8 @@ def integrate_learned(
         If there were separations outside the range of training.
     """
     packed = pack(potential, cells=cells)
-    trajectory, seen = _integrate(system, packed, step, steps, sample_every, split)
+    plan = step, steps, sample_every
+    trajectory, seen = _integrate(system, packed, plan, split, hill_radii)
     coverage = Coverage(potential.separations, *(float(x) for x in np.sqrt(seen)))
     coverage.warn()
     return PairRun(trajectory, coverage)
@@ -112,49 +121,48 @@ def integrate_uncoupled(
     split: Split = WISDOM_HOLMAN_91,
 ) -> Trajectory:
     """Follow the Kepler orbits without any kick, the control; see `integrate_learned`."""
-    return _integrate(system, NOTHING, step, steps, sample_every, split)[0]
+    return _integrate(system, NOTHING, (step, steps, sample_every), split, 0.0)[0]
 
 
 def _integrate(
     system: System,
     packed: PackedPair,
-    step: float,
-    steps: int,
-    sample_every: int,
+    plan: tuple[float, int, int],
     split: Split,
+    hill_radii: float,
 ) -> tuple[Trajectory, FloatArray]:
     """Return the orbits, and the least and the most squared separation [au^2]."""
-    check_steps(step, steps, sample_every, 0.0)
-    check_order([system], started([system], np.array([step])).axes)
+    step, steps, sample_every = plan
+    check_steps(*plan, hill_radii)
+    axes = started([system], np.array([step])).axes
+    check_order([system], axes)
     masses, start = np.array(system.masses), system.barycentric()
     reduced = jacobi_masses(torch.as_tensor(masses))[1:].numpy()
     mu = kepler_mu(split, masses, system.gravity)
-    planets = drift_planets(mu)
+    near = hill_radii * mutual_hill_radii(system.masses, axes[0])
+    planets = jacobi_planets(system, split, near)
     q, v = (
         filled(to_jacobi(masses, x).T, planets.width) for x in (start.positions, start.velocities)
     )
     kept = np.empty((2, steps // sample_every + 1, 3, len(mu)))
     seen = np.array([np.inf, 0.0])
     kicks = system.gravity / reduced
-    _follow(
+    met = _follow(
         packed, planets, masses, reduced * mu / system.gravity, kicks, q, v, step, sample_every,
         kept, seen,
     )  # fmt: skip
+    if met >= 0:
+        raise nearest_encounter(system, planets, q.ravel(), step * met)
     if not np.isfinite(kept).all():
         raise NBodyError(
             f"the orbits are no numbers after {steps} steps of {step:g} yr; expected a step well "
             f"below the shortest period, {system.periods().min():.4g} yr."
         )
     to_star = to_star_matrix(masses)
-    states = [barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept]
-    return Trajectory(step * sample_every * np.arange(float(kept.shape[1])), *states), seen
-
-
-def drift_planets(mu: FloatArray) -> Planets:
-    """Return what the drift needs of the planets, filled up to whole vectors."""
-    width = -(-len(mu) // LANES) * LANES
-    unused = {name: np.zeros(width) for name in Planets._fields}
-    return Planets(**(unused | {"number": len(mu), "width": width, "mu": filled(mu, width)}))  # type: ignore[arg-type]
+    places, speeds = (barycentric(masses, to_star @ x.transpose(0, 2, 1)) for x in kept)
+    times = step * sample_every * np.arange(float(kept.shape[1]))
+    place_back((places, speeds), system, times)
+    return Trajectory(times, places, speeds), seen
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -170,20 +178,30 @@ def _follow(
     sample_every: int,
     kept: FloatArray,
     seen: FloatArray,
-) -> None:
-    """Follow Jacobi positions and velocities, (3, width), and keep them every so many steps."""
+) -> int:
+    """Follow Jacobi positions and velocities, (3, width), and keep them every so many steps.
+
+    Give the number of steps before an encounter, or -1 without any.
+    """
+    near = planets.near.reshape(planets.number, planets.width)
+    watched = near.max() > 0
     number = planets.number
     places, gradient = np.zeros((3, number)), np.zeros((3, number))
     flat_q, flat_v = q.reshape(-1), v.reshape(-1)
     kept[0, 0], kept[1, 0] = q[:, :number], v[:, :number]
     pair_kick(pair, masses, kepler, q, places, gradient, seen)
+    if watched and any_closer(places.T, near):
+        return 0
     for sample in range(1, kept.shape[1]):
         _kick(v, gradient, kicks, 0.5 * step)
         for done in range(1, sample_every + 1):
             drift(flat_q, flat_v, planets, step)
             pair_kick(pair, masses, kepler, q, places, gradient, seen)
+            if watched and any_closer(places.T, near):
+                return (sample - 1) * sample_every + done
             _kick(v, gradient, kicks, step if done < sample_every else 0.5 * step)
         kept[0, sample], kept[1, sample] = q[:, :number], v[:, :number]
+    return -1
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restudy.nbody import catalogue
 from restudy.nbody.compiled import integrate_compiled
-from restudy.nbody.elements import elements_from_state, mean_longitude
+from restudy.nbody.diagnostics import (
+    angular_momentum_error,
+    drift,
+    eccentricity_range,
+    energy_error,
+    phase_error,
+)
 from restudy.nbody.learned.compiled_orbits import integrate_learned, integrate_uncoupled
 from restudy.nbody.learned.guard import ExtrapolationWarning
 from restudy.nbody.learned.pair_potential import PairPotential
@@ -25,7 +30,6 @@ from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
-FloatArray = NDArray[np.float64]
 R = TypeVar("R")
 
 _SAMPLES = 1000  # of a run
@@ -72,7 +76,7 @@ class Conservation:
     angular_momentum : float
         Largest change of the vector, relative to its length.
     seconds : float
-        Process time [s].
+        CPU time [s].
     """
 
     energy: float
@@ -219,21 +223,24 @@ def compare(case: Case, potential: PairPotential) -> Comparison:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)  # it is in the result
         run, seconds = _timed(
-            lambda: integrate_learned(system, potential, *plan, sample_every=every, split=split)
+            lambda: integrate_learned(
+                system, potential, *plan, sample_every=every, split=split, hill_radii=0.0
+            )
         )
     free, free_seconds = _timed(
         lambda: integrate_uncoupled(system, *plan, sample_every=every, split=split)
     )
     learned = run.trajectory
-    ranges = [_eccentricity_range(system, x) for x in (exact, learned, free)]
-    per_step = every * 1e-5
+    m, gravity = system.masses, system.gravity
+    ranges = [eccentricity_range(m, x, gravity) for x in (exact, learned, free)]
+    phases = [np.abs(phase_error(m, x, exact, gravity)).max(0) for x in (learned, free)]
     return Comparison(
         case,
-        _conservation(system, exact, per_step, exact_seconds),
-        _conservation(system, learned, per_step, seconds),
-        _conservation(system, free, per_step, free_seconds),
-        tuple(_phase(system, learned, exact).tolist()),
-        tuple(_phase(system, free, exact).tolist()),
+        _conservation(case, exact, exact_seconds),
+        _conservation(case, learned, seconds),
+        _conservation(case, free, free_seconds),
+        tuple(phases[0].tolist()),
+        tuple(phases[1].tolist()),
         float((abs(ranges[1] - ranges[0]) / ranges[0]).max()),
         float((abs(ranges[2] - ranges[0]) / ranges[0]).max()),
         run.coverage.least,
@@ -243,42 +250,13 @@ def compare(case: Case, potential: PairPotential) -> Comparison:
 
 
 def _timed(run: Callable[[], R]) -> tuple[R, float]:
-    start = time.process_time()
-    return run(), time.process_time() - start
+    start = time.thread_time()  # others run beside
+    return run(), time.thread_time() - start
 
 
-def _conservation(system: System, run: Trajectory, unit: float, seconds: float) -> Conservation:
-    m, x, v = system.masses, run.positions, run.velocities
-    i, j = np.triu_indices(len(m), 1)
-    kinetic = 0.5 * (v**2).sum(-1) @ m
-    energy = kinetic - _pair_energy(system, x, i, j)
-    change = energy / energy[0] - 1
-    momentum = np.einsum("i,tik->tk", m, np.cross(x, v))
-    turned = np.linalg.norm(momentum - momentum[0], axis=1) / np.linalg.norm(momentum[0])
-    slope = float(np.polyfit(unit * np.arange(len(change)), change, 1)[0])
-    return Conservation(float(abs(change).max()), slope, float(turned.max()), seconds)
-
-
-def _pair_energy(
-    system: System, x: FloatArray, i: NDArray[np.int64], j: NDArray[np.int64]
-) -> FloatArray:
-    """Return G m m / r of all pairs, with one sample in memory at a time."""
-    weights = system.gravity * system.masses[i] * system.masses[j]
-    return np.array([(weights / np.linalg.norm(y[i] - y[j], axis=1)).sum() for y in x])
-
-
-def _heliocentric(system: System, run: Trajectory) -> tuple[FloatArray, FloatArray, FloatArray]:
-    mu = system.gravity * (system.masses[0] + system.masses[1:])
-    x, v = run.positions, run.velocities
-    return x[:, 1:] - x[:, :1], v[:, 1:] - v[:, :1], mu
-
-
-def _phase(system: System, run: Trajectory, reference: Trajectory) -> FloatArray:
-    """Return the largest difference of mean longitude, (planets,) [rad]."""
-    ours, theirs = (mean_longitude(*_heliocentric(system, x)) for x in (run, reference))
-    return np.asarray(abs(np.unwrap(ours - theirs, axis=0)).max(0))
-
-
-def _eccentricity_range(system: System, run: Trajectory) -> FloatArray:
-    e = elements_from_state(*_heliocentric(system, run)).eccentricity
-    return np.asarray(e.max(0) - e.min(0))
+def _conservation(case: Case, run: Trajectory, seconds: float) -> Conservation:
+    m = case.system.masses
+    change = energy_error(m, run, case.system.gravity)
+    unit = case.sample_every * 1e-5 * np.arange(len(change))
+    turned = angular_momentum_error(m, run)
+    return Conservation(float(abs(change).max()), drift(unit, change), float(turned.max()), seconds)

@@ -18,6 +18,7 @@ import torch
 
 from restudy.nbody.elements import state_from_elements
 from restudy.nbody.hamiltonian import exact_kick, no_kick
+from restudy.nbody.learned.adam import Adam
 from restudy.nbody.learned.interaction import PairInteraction
 from restudy.nbody.learned.pair_potential import Newton, PairPotential, SeparationRange
 from restudy.nbody.learned.pair_training import WIDE
@@ -221,14 +222,10 @@ def train_from_orbits(
     potential = PairPotential(recipe.separations, recipe.width, rng=rng)
     start = time.process_time()
     history = [_rms(objective, potential)]
-    optimiser = torch.optim.Adam(potential.parameters(), lr=5e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(recipe.adam_steps, 1))
-    for _ in range(recipe.adam_steps):
-        optimiser.zero_grad()
-        torch.log1p(objective(potential)).mean().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(potential.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
+    steps = recipe.adam_steps
+    optimiser = Adam(potential.parameters(), 5e-3, falling_over=max(steps, 1), longest=1.0)
+    for _ in range(steps):
+        optimiser.step(torch.log1p(objective(potential)).mean())
     history.append(_rms(objective, potential))
     _descend(objective, potential, recipe.iterations)
     history.append(_rms(objective, potential))

@@ -1,8 +1,8 @@
 """The Wisdom-Holman map of one system with any kick, be it exact, zero or learned.
 
 The drift is compiled and the kick is any Python function, which may see momenta, as that of the
-paper's network does: then the map is no longer symplectic, and the step is still explicit. For an
-exact kick alone `restudy.nbody.compiled` is much faster.
+paper's network does: then the map is no longer symplectic, and the step is still explicit. Runs
+with the exact kick or none are compiled as a whole.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class Kick(Protocol):
 class ZeroKick:
     """No interaction at all: each planet stays on its ellipse."""
 
+    share = 0.0  # of the exact kick
+
     def __call__(self, q: FloatArray, v: FloatArray, /) -> FloatArray:
         """Return zeros."""
         return np.zeros_like(q)
@@ -100,6 +102,8 @@ class TrueKick:
     frame : JacobiFrame
         Of the system.
     """
+
+    share = 1.0
 
     def __init__(self, frame: JacobiFrame) -> None:
         self._frame = frame
@@ -172,15 +176,25 @@ def integrate_kicked(
     ------
     NBodyError
         If the numbers of steps are below 1, or a kick is no number.
+
+    Notes
+    -----
+    As in the authors' code, any step is taken and no encounter is looked for:
+    `restudy.nbody.encounters.check_trajectory` finds those of a run.
     """
     if steps < 1 or sample_every < 1:
         raise NBodyError(f"{steps} steps, one in {sample_every} kept; expected 1 or more of both.")
+    start = kick if first is None else first
+    if isinstance(kick, TrueKick | ZeroKick) and isinstance(start, TrueKick | ZeroKick):
+        return follow_exactly(
+            system, step, steps, sample_every=sample_every, first=start.share, share=kick.share
+        ).states()
     frame = frame_of(system)
     q, v = frame.jacobi(system.positions), frame.jacobi(system.velocities)
     shape = (steps // sample_every + 1, *q.shape)
     positions, velocities = np.empty(shape), np.empty(shape)
     positions[0], velocities[0] = q, v
-    acceleration = _checked((kick if first is None else first)(q, v), 0.0)
+    acceleration = _checked(start(q, v), 0.0)
     for number in range(1, steps + 1):
         v = v + 0.5 * step * acceleration
         q, v = drift(q, v, frame.mu, step)
@@ -190,6 +204,85 @@ def integrate_kicked(
             positions[number // sample_every], velocities[number // sample_every] = q, v
     times = step * sample_every * np.arange(shape[0])
     return JacobiTrajectory(frame, times, positions, velocities)
+
+
+@dataclass(frozen=True, eq=False)
+class ExactRun:
+    """A run with the exact kick, or a share of it.
+
+    Attributes
+    ----------
+    frame : JacobiFrame
+        Masses.
+    step : float
+        Of time [yr].
+    sample_every : int
+        Steps from one sample to the next.
+    positions, velocities : numpy.ndarray, shape (samples, N - 1, 3)
+        Before the second half of the kick; at the start, the start [au], [au/yr].
+    accelerations : numpy.ndarray, shape (samples, N - 1, 3)
+        By which the second half kicks, 0 at the start [au/yr2].
+    """
+
+    frame: JacobiFrame
+    step: float
+    sample_every: int
+    positions: FloatArray
+    velocities: FloatArray
+    accelerations: FloatArray
+
+    def states(self) -> JacobiTrajectory:
+        """Return the states after whole steps."""
+        count = np.arange(len(self.positions), dtype=np.float64)
+        times = np.asarray(self.step * self.sample_every * count)
+        velocities = self.velocities + 0.5 * self.step * self.accelerations
+        return JacobiTrajectory(self.frame, times, self.positions, velocities)
+
+
+def follow_exactly(
+    system: System,
+    step: float,
+    steps: int,
+    *,
+    sample_every: int = 1,
+    first: float = 1.0,
+    share: float = 1.0,
+) -> ExactRun:
+    """Follow a system with the exact kick, compiled; as `integrate_kicked` does.
+
+    Parameters
+    ----------
+    system : System
+        With the planets in the order of their Jacobi coordinates.
+    step : float
+        Of time [yr].
+    steps : int
+        How many.
+    sample_every : int
+        Steps from one sample to the next.
+    first, share : float
+        Share of the kick in the first half step, and in all later ones: 1, or 0 for none.
+
+    Returns
+    -------
+    ExactRun
+        The start, and each `sample_every`-th step.
+
+    Raises
+    ------
+    NBodyError
+        If a kick is no number.
+    """
+    frame = frame_of(system)
+    q, v = frame.jacobi(system.positions), frame.jacobi(system.velocities)
+    kept = np.zeros((3, steps // sample_every + 1, *q.shape))
+    failed = _follow(
+        *(q, v, frame.masses, frame.places, frame.places.T.copy(), frame.reduced, frame.mu),
+        *(frame.gravity, step, steps, sample_every, first, share, kept),
+    )
+    if failed >= 0:
+        _checked(np.array(np.nan), failed * step)
+    return ExactRun(frame, step, sample_every, *kept)
 
 
 def _checked(acceleration: FloatArray, time: float) -> FloatArray:
@@ -238,6 +331,34 @@ def interaction_force(
     """
     on_bodies, outwards = _forces(places @ q, q, masses, gravity)
     return np.asarray(places.T @ on_bodies + outwards, np.float64)
+
+
+@njit(cache=True, nogil=True)
+def _follow(q, v, masses, places, back, reduced, mu, gravity, h, steps, every, first, share, kept):  # type: ignore[no-untyped-def]
+    """Fill positions, velocities and accelerations; give the step of a kick that is none, or -1."""
+    acceleration = np.zeros_like(q)
+    kept[0, 0], kept[1, 0] = q, v
+    for number in range(steps + 1):
+        if number > 0:
+            v = v + 0.5 * h * acceleration
+            q, v = drift(q, v, mu, h)
+        part = share if number > 0 else first
+        if part != 0.0:
+            on_bodies, outwards = _forces(places @ q, q, masses, gravity)
+            force = back @ on_bodies + outwards
+            for i in range(len(q)):
+                acceleration[i] = part * force[i] / reduced[i]
+        else:
+            acceleration[:] = 0.0
+        if not np.isfinite(acceleration).all():
+            return number
+        if number == 0:
+            continue
+        if number % every == 0:
+            row = number // every
+            kept[0, row], kept[1, row], kept[2, row] = q, v, acceleration
+        v = v + 0.5 * h * acceleration
+    return -1
 
 
 @njit(cache=True, nogil=True)

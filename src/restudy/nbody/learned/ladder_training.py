@@ -10,6 +10,7 @@ import torch
 from restudy.nbody.catalogue import sun_jupiter_saturn
 from restudy.nbody.elements import state_from_elements
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.learned.adam import Adam
 from restudy.nbody.learned.kicked import frame_of, interaction_force
 from restudy.nbody.learned.ladder_models import ForceModel, Scales
 
@@ -193,16 +194,12 @@ def train_model(
     """
     rng = torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     model = kind(frame_of(sun_jupiter_saturn()), samples.scales(), setup.width, rng=rng)
-    optimiser = torch.optim.Adam(model.parameters(), lr=setup.rate)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, setup.steps)
+    optimiser = Adam(model.parameters(), setup.rate, falling_over=setup.steps)
     found = [(0, force_error(model, held_out), _weights(model))]
     for number in range(1, setup.steps + 1):
         rows = torch.randint(len(samples.positions), (setup.batch,), generator=rng)
-        optimiser.zero_grad()
         wrong = model.force(samples.positions[rows]) - samples.forces[rows]
-        torch.autograd.backward((wrong / model.scales.force).square().mean())
-        optimiser.step()
-        falling.step()
+        optimiser.step((wrong / model.scales.force).square().mean())
         if number % setup.check_every == 0 or number == setup.steps:
             found.append((number, force_error(model, held_out), _weights(model)))
     return Training(model, *zip(*found, strict=True))

@@ -150,6 +150,49 @@ class PairPotential(torch.nn.Module):
         value, slope = self.network(x)
         return -torch.exp(self.separations.half_width * (value + x)) * slope
 
+    def ratio_gradients(self, separation: torch.Tensor) -> torch.Tensor:
+        """Return the derivatives of the ratio with respect to all weights, in closed form.
+
+        Parameters
+        ----------
+        separation : torch.Tensor, shape (n,)
+            The r [au].
+
+        Returns
+        -------
+        torch.Tensor, shape (n, weights)
+            In the order of ``parameters()``.
+        """
+        x = self._coordinate(separation)[:, None]
+        first = torch.tanh(x * self.first + self.first_bias)  # (n, width)
+        bend = 1 - first**2
+        rise = bend * self.first  # d first / dx
+        second = torch.tanh(first @ self.second.T + self.second_bias)
+        flat = 1 - second**2
+        inner = rise @ self.second.T
+        slope = flat * inner  # d second / dx
+        # Derivatives of N and dN/dx: with respect to what enters the second layer, then the first.
+        outer = flat * self.last
+        curved = -2 * second * slope * self.last
+        back = outer @ self.second
+        into = back * bend
+        turned = (curved @ self.second) * bend - 2 * back * first * rise
+        value = (
+            *(into * x, into, outer[:, :, None] * first[:, None, :], outer, second),
+            torch.ones_like(x),
+        )
+        steep = (
+            *(turned * x + back * bend, turned),
+            curved[:, :, None] * first[:, None, :] + outer[:, :, None] * rise[:, None, :],
+            *(curved, slope, torch.zeros_like(x)),
+        )
+        N, dN = second @ self.last + self.last_bias, slope @ self.last
+        w = self.separations.half_width
+        size = -torch.exp(w * (N + x[:, 0]))[:, None]
+        along = w * dN[:, None]
+        parts = zip(value, steep, strict=True)
+        return torch.cat([size * (along * a.flatten(1) + b.flatten(1)) for a, b in parts], 1)
+
 
 class Newton(torch.nn.Module):
     """The exact potential of point masses, -1/r, with the interface of `PairPotential`."""

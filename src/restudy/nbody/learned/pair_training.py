@@ -8,14 +8,16 @@ down in it.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.learned.adam import Adam
 from restudy.nbody.learned.force_samples import Snapshots, draw_snapshots
 from restudy.nbody.learned.interaction import PairInteraction
 from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
@@ -178,14 +180,9 @@ class _Objective:
 
 def _adam(potential: PairPotential, objective: _Objective, steps: int) -> float:
     """Take steps on the mean of log(1 + e^2), which no outlier rules."""
-    optimiser = torch.optim.Adam(potential.parameters(), lr=5e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
+    optimiser = Adam(potential.parameters(), 5e-3, falling_over=max(steps, 1), longest=1.0)
     for _ in range(steps):
-        optimiser.zero_grad()
-        torch.log1p(objective.errors(potential)).mean().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(potential.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
+        optimiser.step(torch.log1p(objective.errors(potential)).mean())
     with torch.no_grad():
         return float(objective.errors(potential).mean())
 
@@ -193,27 +190,23 @@ def _adam(potential: PairPotential, objective: _Objective, steps: int) -> float:
 def _descend(potential: PairPotential, objective: _Objective, iterations: int) -> list[float]:
     """Go down by Levenberg and Marquardt's method; return the mean squared error of each step."""
     rows = objective.separations.shape
-    gradients = torch.func.vmap(
-        torch.func.grad(lambda weights, r: _ratio(potential, weights, r)), in_dims=(None, 0)
-    )
 
     def cost(weights: torch.Tensor) -> float:
-        with torch.no_grad():
-            ratios = _ratio(potential, weights, objective.separations)
-            return float((objective.residuals(ratios) ** 2).sum())
+        with _weighted(potential, weights):
+            return float((objective.residuals(potential.ratio(objective.separations)) ** 2).sum())
 
     def equations(weights: torch.Tensor) -> NormalEquations:
         matrix = torch.zeros(len(weights), len(weights), dtype=torch.float64)
         gradient = torch.zeros(len(weights), dtype=torch.float64)
-        for start in range(0, rows[0], _CHUNK):
-            part = slice(start, start + _CHUNK)
-            r = objective.separations[part]
-            with torch.no_grad():
-                e = objective.residuals(_ratio(potential, weights, r), part).flatten()
-            J = gradients(weights, r.flatten()).reshape(*r.shape, -1)  # (s, K, P)
-            J = (objective.triangle[part] @ J).flatten(0, 1)
-            matrix += J.T @ J
-            gradient += J.T @ e
+        with _weighted(potential, weights):
+            for start in range(0, rows[0], _CHUNK):
+                part = slice(start, start + _CHUNK)
+                r = objective.separations[part]
+                e = objective.residuals(potential.ratio(r), part).flatten()
+                J = potential.ratio_gradients(r.flatten()).reshape(*r.shape, -1)  # (s, K, P)
+                J = (objective.triangle[part] @ J).flatten(0, 1)
+                matrix += J.T @ J
+                gradient += J.T @ e
         return NormalEquations(matrix, gradient)
 
     start = torch.nn.utils.parameters_to_vector(potential.parameters()).detach()
@@ -222,25 +215,12 @@ def _descend(potential: PairPotential, objective: _Objective, iterations: int) -
     return [c / (2 * rows[0]) for c in fit.costs]
 
 
-def _ratio(potential: PairPotential, weights: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
-    """Return the ratios for weights in one vector, in the order of the module's parameters."""
-    parts, start = {}, 0
-    for name, parameter in potential.named_parameters():
-        stop = start + parameter.numel()
-        parts[f"potential.{name}"] = weights[start:stop].reshape(parameter.shape)
-        start = stop
-    return torch.func.functional_call(_Ratio(potential), parts, (r,))
-
-
-class _Ratio(torch.nn.Module):
-    """A module whose call is the ratio, as `torch.func.functional_call` wants it."""
-
-    def __init__(self, potential: PairPotential) -> None:
-        super().__init__()
-        self.potential = potential
-
-    def forward(self, separation: torch.Tensor) -> torch.Tensor:
-        return self.potential.ratio(separation)
+@contextlib.contextmanager
+def _weighted(potential: PairPotential, weights: torch.Tensor) -> Iterator[None]:
+    """Give a potential weights, from one vector, and keep no gradients."""
+    with torch.no_grad():
+        torch.nn.utils.vector_to_parameters(weights, potential.parameters())
+        yield
 
 
 def force_errors(potential: PairPotential, snapshots: Snapshots) -> ForceErrors:
@@ -273,13 +253,18 @@ class LearningCurve:
         In training.
     errors : tuple of tuple of float
         Median relative error of the accelerations, for each number, one of each seed.
-    slope : float
-        Of the line through the logarithms: the error falls as ``systems ** slope``.
+    slopes : tuple of float
+        For each seed, of the line through the logarithms: the error falls as ``systems ** slope``.
     """
 
     systems: tuple[int, ...]
     errors: tuple[tuple[float, ...], ...]
-    slope: float
+    slopes: tuple[float, ...]
+
+    @property
+    def slope(self) -> float:
+        """The mean of the slopes."""
+        return float(np.mean(self.slopes))
 
 
 def learning_curve(
@@ -300,7 +285,7 @@ def learning_curve(
     seeds : sequence of int
         Each trains once on each number.
     executor : concurrent.futures.Executor, optional
-        For drawing the systems.
+        Where they are trained side by side; the curve does not depend on it.
 
     Returns
     -------
@@ -308,13 +293,13 @@ def learning_curve(
         With its fit.
     """
     held_out = draw_snapshots(recipe.separations, 200, 4, seed=20_211_115, executor=executor)
-    errors = []
-    for count in counts:
-        of_count = replace(recipe, systems=count)
-        potentials = [
-            train_from_forces(of_count, seed=seed, executor=executor).potential for seed in seeds
-        ]
-        errors.append(tuple(force_errors(p, held_out).median for p in potentials))
-    means = np.log(errors).mean(1)
-    slope = float(np.polyfit(np.log(counts), means, 1)[0])
-    return LearningCurve(tuple(counts), tuple(errors), slope)
+    run: Callable[..., Iterable[float]] = map if executor is None else executor.map
+    plan = [(replace(recipe, systems=count), seed) for count in counts for seed in seeds]
+    found = list(run(_median_error, *zip(*plan, strict=True), [held_out] * len(plan)))
+    errors = np.reshape(found, (len(counts), len(seeds)))
+    slopes = np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    return LearningCurve(tuple(counts), tuple(map(tuple, errors.tolist())), tuple(slopes.tolist()))
+
+
+def _median_error(recipe: Recipe, seed: int, held_out: Snapshots) -> float:
+    return force_errors(train_from_forces(recipe, seed=seed).potential, held_out).median

@@ -7,7 +7,8 @@ as good as kept. A network has learned something when it is nearer to the exact 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,10 +50,11 @@ class PaperKick:
         self._to_jacobi = np.linalg.inv(frame.heliocentric)
 
     def about_star(self, q: FloatArray, v: FloatArray) -> FloatArray:
-        """Return accelerations about the star, (n, 3), of n bodies [au/yr2]."""
-        x = np.concatenate((q, self._masses * v), axis=1, dtype=np.float32, casting="same_kind")
+        """Return accelerations about the star, (..., n, 3), of n bodies [au/yr2]."""
+        x = np.concatenate((q, self._masses * v), axis=-1, dtype=np.float32, casting="same_kind")
         with torch.inference_mode():
-            return self._network.gradient(torch.from_numpy(x))[:, 3:].double().numpy()
+            found = self._network.gradient(torch.from_numpy(x.reshape(-1, x.shape[-1])))
+        return found[:, 3:].double().numpy().reshape(q.shape)
 
     def __call__(self, q: FloatArray, v: FloatArray, /) -> FloatArray:
         """Return Jacobi accelerations (N - 1, 3) [au/yr2]."""
@@ -215,7 +217,12 @@ class Evaluation:
     networks: tuple[Outcome, ...]
 
 
-def evaluate(experiment: PaperExperiment, networks: Sequence[PaperNetwork]) -> Evaluation:
+def evaluate(
+    experiment: PaperExperiment,
+    networks: Sequence[PaperNetwork],
+    *,
+    executor: Executor | None = None,
+) -> Evaluation:
     """Run an experiment with all kicks.
 
     Parameters
@@ -224,6 +231,8 @@ def evaluate(experiment: PaperExperiment, networks: Sequence[PaperNetwork]) -> E
         What to run.
     networks : sequence of PaperNetwork
         Trained ones, one for each seed.
+    executor : concurrent.futures.Executor, optional
+        Where the networks are run side by side; the results do not depend on it.
 
     Returns
     -------
@@ -235,8 +244,7 @@ def evaluate(experiment: PaperExperiment, networks: Sequence[PaperNetwork]) -> E
     NBodyError
         If a kick is no number.
     """
-    frame = frame_of(experiment.system)
-    exact = TrueKick(frame)
+    exact = TrueKick(frame_of(experiment.system))
     finer = experiment.finer
     reference = integrate_kicked(
         experiment.system,
@@ -245,30 +253,43 @@ def evaluate(experiment: PaperExperiment, networks: Sequence[PaperNetwork]) -> E
         exact,
         sample_every=finer,
     )
-
-    def outcome(kick: Kick, first: Kick) -> Outcome:
-        run = integrate_kicked(
-            experiment.system, experiment.step, experiment.steps, kick, first=first
-        )
-        return Outcome(deviation(run, reference), _kick_on(kick, reference))
-
+    run: Callable[..., Iterable[Outcome]] = map if executor is None else executor.map
+    count = len(networks)
+    learned = run(_of_network, [experiment] * count, networks, [reference] * count)
     return Evaluation(
         experiment=experiment,
         exact=Outcome(deviation(reference, reference), _kick_on(exact, reference)),
-        zero=outcome(ZeroKick(), ZeroKick()),
-        first_only=outcome(ZeroKick(), exact),
-        networks=tuple(outcome(PaperKick(network, frame), exact) for network in networks),
+        zero=_outcome(experiment, ZeroKick(), ZeroKick(), reference),
+        first_only=_outcome(experiment, ZeroKick(), exact, reference),
+        networks=tuple(learned),
     )
+
+
+def _of_network(
+    experiment: PaperExperiment, network: PaperNetwork, reference: JacobiTrajectory
+) -> Outcome:
+    kick = PaperKick(network, reference.frame)
+    return _outcome(experiment, kick, TrueKick(reference.frame), reference)
+
+
+def _outcome(
+    experiment: PaperExperiment, kick: Kick, first: Kick, reference: JacobiTrajectory
+) -> Outcome:
+    run = integrate_kicked(experiment.system, experiment.step, experiment.steps, kick, first=first)
+    return Outcome(deviation(run, reference), _kick_on(kick, reference))
 
 
 def _kick_on(kick: Kick, run: JacobiTrajectory) -> Agreement:
     """Compare a kick with the exact one, about the star, at up to 500 states of a run."""
     rows = slice(None, None, -(-len(run.times) // 500))
-    states = list(zip(run.positions[rows], run.velocities[rows], strict=True))
-    exact = TrueKick(run.frame)
-    found, true = (
-        run.frame.heliocentric @ np.stack([a(q, v) for q, v in states]) for a in (kick, exact)
-    )
+    q, v = run.positions[rows], run.velocities[rows]
+
+    def asked(kick: Kick) -> FloatArray:
+        if isinstance(kick, PaperKick):  # all states at once
+            return kick.about_star(q, v)
+        return run.frame.heliocentric @ np.stack([kick(*x) for x in zip(q, v, strict=True)])
+
+    found, true = asked(kick), asked(TrueKick(run.frame))
     return agreement(found, true)
 
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from restudy.nbody.catalogue import three_body
 from restudy.nbody.errors import NBodyError
-from restudy.nbody.learned.kicked import FloatArray, TrueKick, frame_of, integrate_kicked
+from restudy.nbody.learned.adam import Adam
+from restudy.nbody.learned.kicked import follow_exactly
 from restudy.nbody.learned.paper_network import INPUTS, PaperNetwork, paper_loss
 from restudy.nbody.system import System
 
@@ -185,30 +186,12 @@ def body_samples(system: System, step: float, steps: int, sample_every: int = 1)
         Of star and planets at each sample but the first, just before the second half of its kick,
         which is where a kick is asked for.
     """
-    kick = _Recorder(system)
-    integrate_kicked(system, step, steps, kick, sample_every=steps)
-    rows = slice(sample_every, None, sample_every)  # call 0 is that of the start
-    inputs, targets = (np.stack(x[rows]) for x in (kick.inputs, kick.targets))
-    return BodySamples(*(x.reshape(-1, INPUTS).astype(np.float32) for x in (inputs, targets)))
-
-
-class _Recorder:
-    """The exact kick, which keeps what it was asked and what it said, body by body."""
-
-    def __init__(self, system: System) -> None:
-        self._masses = system.masses[1:, None]
-        self._frame = frame_of(system)
-        self._exact = TrueKick(self._frame)
-        self.inputs: list[FloatArray] = []
-        self.targets: list[FloatArray] = []
-
-    def __call__(self, q: FloatArray, v: FloatArray, /) -> FloatArray:
-        acceleration = self._exact(q, v)
-        p, about_star = self._masses * v, self._frame.heliocentric @ acceleration
-        star = np.zeros((1, INPUTS))
-        self.inputs.append(np.concatenate((star, np.concatenate((q, p), axis=1))))
-        self.targets.append(np.concatenate((star, np.concatenate((p, about_star), axis=1))))
-        return acceleration
+    run = follow_exactly(system, step, steps, sample_every=sample_every)
+    q, v, a = (x[1:] for x in (run.positions, run.velocities, run.accelerations))
+    p, about_star = run.frame.masses[1:, None] * v, run.frame.heliocentric @ a
+    rows = [np.concatenate(x, axis=2) for x in ((q, p), (p, about_star))]
+    with_star = (np.pad(x, ((0, 0), (1, 0), (0, 0))) for x in rows)
+    return BodySamples(*(x.reshape(-1, INPUTS).astype(np.float32) for x in with_star))
 
 
 def _joined(parts: Sequence[BodySamples | None]) -> BodySamples:
@@ -253,14 +236,12 @@ def train_paper_network(
     """
     rng = torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     network = PaperNetwork(setup.width, rng=rng)
-    optimiser = torch.optim.Adam(network.parameters(), lr=setup.rate)
+    optimiser = Adam(network.parameters(), setup.rate)
     rows, others = (tuple(map(torch.from_numpy, (s.inputs, s.targets))) for s in (samples, test))
     kept: list[tuple[int, float, float]] = []
     for number in range(1, setup.steps + 1):
-        optimiser.zero_grad()
         loss = _batch_loss(network, rows, setup.batch, rng)
-        torch.autograd.backward(loss)
-        optimiser.step()
+        optimiser.step(loss)
         if number % _LOG_EVERY == 0 or number in (1, setup.steps):
             with torch.no_grad():
                 tested = _batch_loss(network, others, setup.batch, rng)

@@ -11,7 +11,6 @@ that an integrator can carry derivatives with respect to them. Forces are in clo
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -231,36 +230,3 @@ class FieldKick:
         jacobi = jacobi_matrix(masses) @ torch.cat([star, pull], dim=-2)
         rest = torch.nn.functional.pad(jacobi[..., 1:, :], (0, 0, 1, 0))  # not the barycentre
         return self._exact(masses, q) + rest
-
-
-def oblateness_of(
-    field: Field, theta: torch.Tensor, r: torch.Tensor, radius: float
-) -> torch.Tensor:
-    """Return the J_2 that a field has at distances, -N_2 r^2 / R^2.
-
-    Parameters
-    ----------
-    field : Field
-        The field.
-    theta : torch.Tensor
-        Its parameters, (size,).
-    r : torch.Tensor
-        Distances, (n,) [au].
-    radius : float
-        R of the star [au].
-
-    Returns
-    -------
-    torch.Tensor
-        (n,); the same everywhere if the field is that of an oblate star.
-    """
-    values, _ = field.profiles(theta, r)
-    return -values[..., 1] * r**2 / radius**2
-
-
-def precession_by_oblateness(j2: float, radius: float, a: float, e: float, period: float) -> float:
-    """Return how fast an orbit in the star's equator turns, 3 n J_2 R^2 / (2 p^2) [rad/yr].
-
-    With p = a (1 - e^2), to first order in J_2: C. D. Murray & S. F. Dermott (1999), section 6.11.
-    """
-    return 3 * math.pi / period * j2 * (radius / (a * (1 - e * e))) ** 2

@@ -1,38 +1,32 @@
 """Learning an interaction that is not known from observed orbits.
 
 A fit has the first state of all planets and the parameters of a field as unknowns, and positions at
-times as data. The derivatives come from differentiating through the integrator, forwards: the steps
-are differentiated many at once, as soon as all states are known, and their Jacobians multiplied.
+times as data. Derivatives are carried forwards through the integrator: those of the kicks come from
+autograd for all steps at once, as soon as the states are known, and those of the drifts from closed
+forms.
 """
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.autograd import forward_ad
 
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.forces import Force
 from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.ias15 import integrate_ias15
 from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
-from restudy.nbody.learned.compiled_field import follow_field
+from restudy.nbody.learned.compiled_field import carry_derivatives, follow_field
 from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
 from restudy.nbody.learned.perturbations import Field, FieldKick
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
-from restudy.nbody.wisdom_holman import advance
 
 FloatArray = NDArray[np.float64]
-
-_ONE_LEVEL = threading.Lock()  # forward derivatives of two threads would be nested
-_CHUNK = 256  # steps that are differentiated at once
 
 
 @dataclass(frozen=True)
@@ -194,7 +188,9 @@ def fit_orbits(
     )
     count = field.size if field else 0
     matrix = problem.equations(fit.parameters).matrix
-    covariance = torch.linalg.pinv(matrix, hermitian=True)[:count, :count]
+    size = matrix.diagonal().sqrt().clamp_min(1e-300)  # a field may be 1e-9 of what velocities are
+    scaled = torch.linalg.pinv(matrix / size / size[:, None], hermitian=True)
+    covariance = (scaled / size / size[:, None])[:count, :count]
     residuals = problem.residuals(fit.parameters)
     return OrbitFit(
         fit.parameters[:count].numpy(),
@@ -270,34 +266,29 @@ class _Problem:
         A = inertial_matrix(self.masses)
         return (A[1:] - A[:1]) @ q[self.observations.every :: self.observations.every]
 
-    def _step_jacobians(
-        self, parameters: torch.Tensor, q: torch.Tensor, v: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the derivatives of steps, (steps, 6 planets, 6 planets + fields).
+    def _tides(
+        self, parameters: torch.Tensor, q: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the kicks at all states and their derivatives.
 
-        Rows and columns are of positions, then of velocities; the last columns of the field.
+        Accelerations are (states, planets, 3); derivatives with respect to positions and to the
+        parameters of the field, (states, 3 planets, 3 planets) and (states, fields, 3 planets),
+        have the component of the acceleration in the last axis.
         """
-        planets = self.guess.bodies - 1
-        count = 6 * planets + self.fields
-        unit = torch.eye(count, dtype=torch.float64)
-        state = unit[:, : 6 * planets].reshape(count, 2, planets, 3)
-        rates = torch.nn.functional.pad(state, (0, 0, 1, 0))  # (tangents, 2, N, 3)
-        mu = WISDOM_HOLMAN_91.mu(self.masses, self.guess.gravity)
-        step = torch.tensor(self.observations.step, dtype=torch.float64)
-        with _ONE_LEVEL, forward_ad.dual_level():
-            copies = [x.repeat_interleave(count, 0) for x in (q, v)]
-            dq, dv = (
-                _dual(x, rates[:, part].repeat(len(q), 1, 1)) for part, x in enumerate(copies)
-            )
-            theta = parameters[: self.fields].expand(len(dq), -1)
-            if self.fields:
-                turns = unit[:, 6 * planets :].repeat(len(q), 1)
-                theta = _dual(theta.clone(), turns)
-            masses = self.masses.expand(len(dq), -1)
-            moved = advance(masses, dq, dv, step, 1, self._kick(theta), mu)
-            tangents = [_tangent(x)[:, 1:] for x in moved]
-        flat = torch.stack(tangents, 1).reshape(len(q), count, 6 * planets)
-        return flat.mT
+        with torch.enable_grad():
+            places = q.clone().requires_grad_()
+            theta = parameters[: self.fields].expand(len(q), -1).clone().requires_grad_()
+            kicks = self._kick(theta)(self.masses.expand(len(q), -1), places)[:, 1:]
+            flat = kicks.flatten(1)
+            found = [
+                torch.autograd.grad(
+                    flat[:, k].sum(), (places, theta), retain_graph=True, materialize_grads=True,
+                    allow_unused=True,
+                )
+                for k in range(flat.shape[1])
+            ]  # fmt: skip
+        tides, turns = (torch.stack(x, -1) for x in zip(*found, strict=True))
+        return kicks.detach(), tides[:, 1:].flatten(1, 2), turns
 
     def residuals(self, parameters: torch.Tensor) -> torch.Tensor:
         """Return the residuals of all observations, (samples, planets, 3)."""
@@ -318,7 +309,7 @@ class _Problem:
         return (parameters - self.start())[: self.fields] / self.prior
 
     def equations(self, parameters: torch.Tensor) -> NormalEquations:
-        """Return the normal equations, from the Jacobians of all steps."""
+        """Return the normal equations."""
         with torch.no_grad():
             q, v = self.states(parameters)
             J = self._sensitivities(parameters, q, v) / self.error.reshape(-1, 1, 1)
@@ -336,21 +327,27 @@ class _Problem:
     ) -> torch.Tensor:
         """Return the derivatives of the observed positions, (samples planets, 3, P)."""
         planets, every = self.guess.bodies - 1, self.observations.every
+        columns = len(parameters)
         sizes = [torch.linalg.vector_norm(x[1:], dim=-1) for x in (self.q, self.v)]
-        scales = torch.cat(sizes).repeat_interleave(3)
-        S = torch.cat([torch.zeros(6 * planets, self.fields), torch.diag(scales)], 1).double()
+        starts = np.zeros((columns, 2, planets, 3))
+        starts[self.fields :].reshape(6 * planets, -1)[:] = torch.diag(
+            torch.cat(sizes).repeat_interleave(3)
+        ).numpy()
+        kicks, tides, turns = self._tides(parameters, q)
+        pulls = torch.nn.functional.pad(turns, (0, 0, 0, 6 * planets))
+        kept = carry_derivatives(
+            q[:, 1:].numpy(),
+            v[:, 1:].numpy(),
+            WISDOM_HOLMAN_91.mu(self.masses, self.guess.gravity).numpy(),
+            *(kicks.numpy(), tides.contiguous().numpy(), pulls.contiguous().numpy()),
+            *(starts[:, 0].copy(), starts[:, 1].copy()),
+            step=self.observations.step,
+            every=every,
+        )
         A = inertial_matrix(self.masses)
         to_star = (A[1:] - A[:1])[:, 1:]
-        kept = []
-        for start in range(0, len(q) - 1, _CHUNK):
-            part = slice(start, min(start + _CHUNK, len(q) - 1))
-            for number, jacobian in enumerate(self._step_jacobians(parameters, q[part], v[part])):
-                S = jacobian[:, : 6 * planets] @ S
-                S[:, : self.fields] += jacobian[:, 6 * planets :]
-                if (start + number + 1) % every == 0:
-                    positions = S[: 3 * planets].reshape(planets, 3 * len(parameters))
-                    kept.append((to_star @ positions).reshape(planets, 3, -1))
-        return torch.cat(kept)
+        moved = torch.as_tensor(kept).reshape(len(kept), columns, planets, 3)
+        return torch.einsum("ij,scjk->sikc", to_star, moved).flatten(0, 1)
 
     def system(self, parameters: torch.Tensor) -> System:
         """Return the first state as a system."""
@@ -358,18 +355,6 @@ class _Problem:
         positions, velocities = (A @ x for x in self._states(parameters))
         g = self.guess
         return System(g.masses, positions.numpy(), velocities.numpy(), g.names, g.gravity)
-
-
-def _dual(x: torch.Tensor, tangent: torch.Tensor) -> torch.Tensor:
-    with warnings.catch_warnings():  # the first call makes torch load what it deprecates itself
-        warnings.filterwarnings("ignore", r"`torch\.jit", DeprecationWarning)
-        dual: torch.Tensor = forward_ad.make_dual(x, tangent)  # type: ignore[no-untyped-call]
-    return dual
-
-
-def _tangent(x: torch.Tensor) -> torch.Tensor:
-    tangent: torch.Tensor = forward_ad.unpack_dual(x).tangent  # type: ignore[no-untyped-call]
-    return tangent
 
 
 def predict(

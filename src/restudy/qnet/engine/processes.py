@@ -53,7 +53,10 @@ class Process(Event):
                 f"a process needs a generator, not the {type(generator).__name__} {generator!r}: "
                 "call the function, which has to contain a yield."
             )
-        super().__init__(sim)
+        self.sim = sim
+        self.callbacks = []
+        self._value = PENDING
+        self.error = None
         self.name: str = getattr(generator, "__qualname__", type(generator).__name__)
         self._generator = generator
         self._send = generator.send
@@ -118,7 +121,7 @@ class Process(Event):
         """Be called when the target fires, or in turn if it has."""
         if not isinstance(target, Event):
             wrong = target
-            target = Event(self.sim)
+            target = self.sim.event()
             target.callbacks = None
             target.error = QnetError(
                 f"the process {self.name} yielded {wrong!r} at {self.sim.now} ns: yield an event, "

@@ -15,7 +15,6 @@ from restudy.qnet.errors import QnetError
 
 _INFINITY = float("inf")
 _push = heapq.heappush
-_new = object.__new__
 _COLLECT_EVERY = 50_000  # new objects, while events run
 
 
@@ -101,12 +100,12 @@ class Simulation:
     the timeline is cancelled.
 
     What decided the speed, measured by profile: no object but the tuple for a callback; no bound
-    method and no call of a class for a timeout; the count of callbacks is worked out from running
-    numbers and not incremented; an expression adds no entry, its waiters go on within the callback
-    of its last term; logging is not there. One self-rescheduling callback runs at 2.3 M/s where a
-    bare ``heapq`` loop runs at 4.3 M/s, a thousand with random delays at 1.1 M/s (bare: 1.5 M/s),
-    ``yield sim.timeout(1.0)`` at 1.1 M/s; ``yield a & b`` of two new timeouts at 0.36 M/s, 0.72 M
-    events/s, of which a quarter makes the three objects (CPython 3.11, AMD EPYC).
+    method and no constructor in Python for a timeout; the count of callbacks is worked out from
+    running numbers and not incremented; an expression adds no entry, its waiters go on within the
+    callback of its last term; logging is not there. One self-rescheduling callback runs at 2.1 M/s
+    where a bare ``heapq`` loop runs at 4.3 M/s, a thousand with random delays at 1.0 M/s (bare:
+    1.5 M/s), ``yield sim.timeout(1.0)`` at 0.9 M/s; ``yield a & b`` of two new timeouts at 0.33
+    M/s, 0.66 M events/s, of which a quarter makes the three objects (CPython 3.11, AMD EPYC).
     """
 
     def __init__(
@@ -211,7 +210,12 @@ class Simulation:
 
     def event(self) -> Event:
         """Make an event that somebody will trigger."""
-        return Event(self)
+        event = Event()
+        event.sim = self
+        event.callbacks = []
+        event._value = PENDING
+        event.error = None
+        return event
 
     def timeout(self, delay: float, value: Any = None) -> Event:
         """Make an event that fires after a delay, ns, with a value.
@@ -221,15 +225,16 @@ class Simulation:
         QnetError
             If the delay is negative or not finite.
         """
-        if not 0.0 <= delay < _INFINITY:
+        time = self.now + delay
+        if delay < 0 or not time < _INFINITY:
             raise self._wrong_delay(delay, self.timeout)
-        event: Event = _new(Event)  # as Event(self) does, in less time
+        event = Event()
         event.sim = self
         event.callbacks = []
         event._value = PENDING
         event.error = None
         self._number = number = self._number + 1
-        _push(self._heap, (self.now + delay, 0, number, event, value))
+        _push(self._heap, (time, 0, number, event, value))
         return event
 
     def process(self, generator: Body) -> Process:
