@@ -34,6 +34,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs the real data where no mirror is named."""
+    """Skip what needs the real data where no mirror is named, and a GPU where there is none."""
     if item.get_closest_marker("data") and not os.environ.get("RESTUDY_MIRROR"):
         pytest.skip("needs the real data: RESTUDY_MIRROR names no folder")
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")

@@ -43,6 +43,16 @@ def test_published_energy_errors_of_sun_jupiter_and_saturn():
     assert scale * np.ptp(control) == pytest.approx(2.862e-4, rel=0.02)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["compact pairs", "TRAPPIST-1"])
+def test_a_gpu_gives_the_same_orbits(name):
+    pairs = compact_pairs(np.random.default_rng(1), 50)
+    systems, step = {"compact pairs": (pairs, 1e-3), "TRAPPIST-1": ([trappist_1()], 1e-4)}[name]
+    here, there = (integrate(*stacked(systems, on), step, 100) for on in ("cpu", "cuda"))
+    np.testing.assert_allclose(here.positions, there.positions, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(here.velocities, there.velocities, rtol=0, atol=1e-9)
+
+
 @pytest.fixture(scope="module")
 def truth():
     """Return where Sun, Jupiter and Saturn are after 20 yr, by DOP853 on Newton's equations."""

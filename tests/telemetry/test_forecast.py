@@ -136,12 +136,13 @@ def test_adam_is_that_of_torch_bit_by_bit():
 
 
 @pytest.mark.slow
-def test_the_network_learns_a_noiseless_sinusoid():
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_network_learns_a_noiseless_sinusoid(device):
     pytest.importorskip("torch")
     from restudy.telemetry.lstm import Lstm
 
     series = 100 + 20 * np.sin(2 * np.pi * np.arange(3000) / 60)
-    lstm = Lstm(inputs=30, hidden=24, epochs=8, batches=25, batch=32, step=1e-2)
+    lstm = Lstm(inputs=30, hidden=24, epochs=8, batches=25, batch=32, step=1e-2, device=device)
     found = judge(lstm, [PERSISTENCE], series, fitted=2000, horizon=15)
     persistence, network = (score.mae.mean() for score in found.scores)
     assert network < 0.2 * persistence

@@ -62,7 +62,9 @@ def made_tables_at_hand(
 
     monkeypatch.setattr(datasets, "k_distribution", table)
     monkeypatch.setattr(
-        training_sets, "_table", lambda name: (table(name), spectrum_of(table(name)))
+        training_sets,
+        "_table",
+        lambda name, device: (table(name).to(device), spectrum_of(table(name).to(device))),
     )
 
 

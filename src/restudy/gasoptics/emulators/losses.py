@@ -169,7 +169,7 @@ def losses_and_gradient(
     sketch: torch.Tensor | None,
     sizes: tuple[int, ...],
     total: float,
-) -> tuple[float, float, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return both losses and the gradient of their sum, in a third of the time of autograd.
 
     Parameters
@@ -187,18 +187,18 @@ def losses_and_gradient(
 
     Returns
     -------
-    root, flux : float
-        The two losses [W2/m4].
+    root, flux : torch.Tensor, shape ()
+        The two losses [W2/m4]; on a GPU nothing waits for them.
     gradient : torch.Tensor, shape (columns, layers, 2, g)
         Of their sum, by the errors.
     """
     gradient = errors * weight
-    root = float(torch.dot(gradient.flatten(), errors.flatten())) / len(errors)
-    flux = 0.0
+    root = torch.dot(gradient.flatten(), errors.flatten()) / len(errors)
+    flux = torch.zeros_like(root)
     if sketch is not None:
         bands = projected_errors(errors, sketch, sizes)  # (columns, bands)
         whole = bands.sum(dim=1, keepdim=True)
-        flux = float((bands.square().sum(dim=1) + total * whole[:, 0].square()).mean())
+        flux = (bands.square().sum(dim=1) + total * whole[:, 0].square()).mean()
         counts = torch.tensor(sizes, device=errors.device)
         slope = (bands + total * whole).repeat_interleave(counts, dim=1, output_size=sum(sizes))
         gradient.addcmul_(sketch, slope[:, None, None, :])

@@ -10,8 +10,9 @@ from restudy.gasoptics.emulators.network import Design
 from restudy.gasoptics.emulators.training import Recipe, Stage
 from restudy.gasoptics.errors import GasOpticsError
 
-# What a preset multiplies: widths, and sets of columns and steps; quick has steps of its own.
-_PRESETS = {"quick": (1, 1 / 12), "full": (1, 1.0), "paper": (2, 8.0)}
+# What a preset multiplies: widths, sets of columns, steps, and columns of a step, which a GPU takes
+# in the same time; quick has steps and columns of its own.
+_PRESETS = {"quick": (1, 1 / 12, 0, 0), "full": (1, 1, 1, 1), "paper": (2, 4, 2, 4)}
 _QUICK_STEPS, _QUICK_COLUMNS, _QUICK_SKETCHES = (900, 400), 20, 2
 
 
@@ -75,10 +76,10 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
         known = ", ".join(dict.fromkeys(known for known, _ in _FULL))
         raise GasOpticsError(f"no k-distribution {table!r}; use {known}.")
     plan = _FULL[table, other_gases]
-    wider, more = _PRESETS[name]
-    steps = _QUICK_STEPS if name == "quick" else tuple(round(more * s) for s in plan.steps)
+    wider, more_sets, more_steps, more_columns = _PRESETS[name]
+    steps = _QUICK_STEPS if name == "quick" else tuple(more_steps * s for s in plan.steps)
     first, second = (wider * width for width in plan.blocks)
-    columns = _QUICK_COLUMNS if name == "quick" else plan.columns
+    columns = _QUICK_COLUMNS if name == "quick" else more_columns * plan.columns
     design = design_for(
         table,
         tuple(wider * width for width in plan.hidden),
@@ -95,7 +96,7 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     return Recipe(
         design,
         other_gases,
-        round(more * plan.sets),
+        round(more_sets * plan.sets),
         tuple(stages),
         plan.kinds,
         sketches=_QUICK_SKETCHES if name == "quick" else plan.sketches,

@@ -190,7 +190,7 @@ def train(
     seed : int
         Of all random numbers: weights, columns and batches.
     device : str
-        On which the steps are done.
+        On which columns are made and the steps are done.
     executor : concurrent.futures.Executor, optional
         For making the columns; the network does not depend on it.
     folder : pathlib.Path, optional
@@ -207,7 +207,9 @@ def train(
         If tables or columns are not at hand, or there are fewer columns than a step takes.
     """
     start = time.process_time()
-    examples = training_sets(recipe.set_recipes(), seed=seed, executor=executor, folder=folder)
+    examples = training_sets(
+        recipe.set_recipes(), seed=seed, executor=executor, folder=folder, device=device
+    )
     data_seconds = time.process_time() - start
     network = _new_network(recipe, examples, seed).to(device)
     start = time.process_time()
@@ -256,8 +258,8 @@ def _steps(network: Network, recipe: Recipe, examples: TrainingSet, seed: int) -
     done = 0
     for stage in recipe.stages:
         optimiser = Soap(network.parameters(), stage.rate)
-        sums = torch.zeros(2, dtype=torch.float64)
-        for step, chosen in enumerate(_batches(len(x), stage, rng), start=1):
+        sums = torch.zeros(2, dtype=torch.float64, device=device)
+        for step, chosen in enumerate(_batches(len(x), stage, rng, device), start=1):
             optimiser.param_groups[0]["lr"] = _rate(stage, step)
             optimiser.zero_grad()
             batch = x[chosen]  # (columns, layers, inputs)
@@ -273,7 +275,7 @@ def _steps(network: Network, recipe: Recipe, examples: TrainingSet, seed: int) -
             )
             torch.autograd.backward(outputs, list(gradient.unbind(dim=2)))
             optimiser.step()
-            sums += torch.tensor(both, dtype=torch.float64)
+            sums += torch.stack(both)
             if step % _EVERY == 0:
                 history.append([done + step, *(sums / _EVERY).tolist()])
                 sums.zero_()
@@ -281,14 +283,16 @@ def _steps(network: Network, recipe: Recipe, examples: TrainingSet, seed: int) -
     return history
 
 
-def _batches(columns: int, stage: Stage, rng: torch.Generator) -> Iterator[torch.Tensor]:
+def _batches(
+    columns: int, stage: Stage, rng: torch.Generator, device: torch.device
+) -> Iterator[torch.Tensor]:
     """Yield the columns of each step; all are seen before any is seen again."""
     if columns < stage.columns:
         raise GasOpticsError(f"{columns} columns for steps of {stage.columns}; make more sets.")
-    order, at = torch.randperm(columns, generator=rng), 0
+    order, at = torch.randperm(columns, generator=rng).to(device), 0
     for _ in range(stage.steps):
         if at + stage.columns > columns:
-            order, at = torch.randperm(columns, generator=rng), 0
+            order, at = torch.randperm(columns, generator=rng).to(device), 0
         yield order[at : at + stage.columns]
         at += stage.columns
 
@@ -315,7 +319,7 @@ def _weights_of_columns(
     """
     kinds = [recipe.kinds[number % len(recipe.kinds)] == "shallow" for number in range(recipe.sets)]
     each = sketch.shape[1] // recipe.sets
-    which = torch.tensor(kinds).repeat_interleave(each).long()
+    which = torch.tensor(kinds, device=sketch.device).repeat_interleave(each).long()
     groups = [sketch[:, (which == row).nonzero()[:, 0]] for row in range(1 + max(kinds))]
     found = [_weights(group, network.root_scale, recipe.floor) for group in groups]
     return torch.stack(found), which

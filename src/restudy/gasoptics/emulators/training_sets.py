@@ -98,6 +98,7 @@ def training_sets(
     seed: int,
     executor: concurrent.futures.Executor | None = None,
     folder: Path | None = None,
+    device: str = "cpu",
 ) -> TrainingSet:
     """Make sets of columns, or find those that were made before, and put them together.
 
@@ -111,6 +112,8 @@ def training_sets(
         As for `restudy.parallel.sweep`; on several machines the folder is one they share.
     folder : pathlib.Path, optional
         Where files are kept; by default inside the cache of `restudy.data`.
+    device : str
+        Where tables and solver work on sets that are not there yet, which differ by rounding.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def training_sets(
     """
     where = data.cache_folder() / "prepared" / "gasoptics" if folder is None else folder
     where.mkdir(parents=True, exist_ok=True)
-    tasks = [_Task(recipe, str(where), seed, i) for i, recipe in enumerate(recipes)]
+    tasks = [_Task(recipe, str(where), seed, i, device) for i, recipe in enumerate(recipes)]
     files = sweep(_made, tasks, seed=seed, executor=executor)
     return _joined([_read(Path(file)) for file in files])
 
@@ -137,6 +140,7 @@ class _Task:
     folder: str
     seed: int
     number: int
+    device: str
 
     @property
     def file(self) -> Path:
@@ -149,12 +153,12 @@ def _made(task: _Task, rng: np.random.Generator) -> str:
     if not task.file.exists():
         part = task.file.with_suffix(f".{os.getpid()}.part")
         with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **_arrays(make_set(task.recipe, rng)))
+            np.savez(file, allow_pickle=False, **_arrays(make_set(task.recipe, rng, task.device)))
         os.replace(part, task.file)
     return str(task.file)
 
 
-def make_set(recipe: SetRecipe, rng: np.random.Generator) -> TrainingSet:
+def make_set(recipe: SetRecipe, rng: np.random.Generator, device: str = "cpu") -> TrainingSet:
     """Make one set of columns.
 
     Parameters
@@ -163,19 +167,22 @@ def make_set(recipe: SetRecipe, rng: np.random.Generator) -> TrainingSet:
         How.
     rng : numpy.random.Generator
         For the perturbations and the signs of the sketches.
+    device : str
+        Where tables and solver work.
 
     Returns
     -------
     TrainingSet
-        The columns, under suns of any height, half of them over the ground of the paper's set-up.
+        On the CPU; the columns are under suns of any height, half of them over the ground of the
+        paper's set-up.
 
     Raises
     ------
     GasOpticsError
         If tables or columns are not at hand.
     """
-    table, spectrum = _table(recipe.table)
-    columns = _columns(recipe, rng)
+    table, spectrum = _table(recipe.table, device)
+    columns = _columns(recipe, rng).to(device)
     roots = torch.stack(exact_roots(table, columns), dim=2)
     signs = torch.Generator().manual_seed(int(rng.integers(2**62)))
     blocks = range(0, columns.columns if recipe.count else 0, _BLOCK)
@@ -192,12 +199,13 @@ def make_set(recipe: SetRecipe, rng: np.random.Generator) -> TrainingSet:
     ]
     most = torch.finfo(torch.float16).max
     sketch = torch.cat(found, dim=1) if found else roots.new_zeros((0, *roots.shape))
-    return TrainingSet(columns, roots.float(), sketch.clamp(-most, most).half())
+    sketch = sketch.clamp(-most, most).half()
+    return TrainingSet(columns.to("cpu"), roots.float().cpu(), sketch.cpu())
 
 
 @lru_cache(maxsize=2)
-def _table(name: str) -> tuple[KDistribution, Spectrum]:
-    table = datasets.k_distribution(name)
+def _table(name: str, device: str) -> tuple[KDistribution, Spectrum]:
+    table = datasets.k_distribution(name).to(device)
     return table, spectrum_of(table)
 
 
