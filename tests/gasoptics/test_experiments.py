@@ -1,8 +1,10 @@
 """The questions of the chapter on answers that are known, and its figures."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from restudy.gasoptics import (
     experiments_networks,
     experiments_reference,
     experiments_speed,
+    experiments_trainings,
     figures,
 )
 from restudy.gasoptics.atmosphere import Atmosphere
@@ -263,3 +266,35 @@ def test_every_claim_on_speed_of_the_authors_networks_is_measured(request):
     optics |= {f"ours lw-{g}, compiled": engine(1e3, 2.0, 3.0) for g in ("g256", "g128")}
     table = experiments_speed.speeds({"optics": {"longwave": optics}}, "longwave")
     assert asked <= set(experiments_speed.findings(table, "longwave"))
+
+
+def test_recorded_trainings_have_the_worst_simulation_under_air_over_its_bar(
+    tmp_path: Path,
+) -> None:
+    def errors(up: float, down: float) -> dict[str, float]:
+        return {"up_rmse": up, "down_rmse": down, "stratosphere": 0.01}
+
+    record = {
+        "preset": "paper",
+        "seed": 3,
+        "device": "cuda",
+        "training_seconds": 60.0,
+        "multiply_adds": 62_080,
+        "recipe": {
+            "design": {"table": "sw-g224"},
+            "stages": [{"steps": 20, "columns": 8}, {"steps": 30, "columns": 8}],
+            "sets": 2,
+        },
+        "scores": {
+            "present day": errors(0.003, 0.009),
+            "LES, rcemip": errors(1.0, 1.0),
+            "LES, rcemip, air above": errors(0.007, 0.038),
+            "LES, cabauw, air above": errors(0.0105, 0.019),
+        },
+    }
+    (tmp_path / "one.json").write_text(json.dumps(record))
+    (row,) = experiments_trainings.recorded_trainings(tmp_path).to_dict("records")
+    assert (row["steps"], row["columns"], row["down"]) == (50, 8, 0.009)
+    assert row["over"] == pytest.approx(0.038 / 0.019)
+    shown = experiments_trainings.trainings_table(pd.DataFrame([row]))
+    assert shown.index.to_list() == [("sw-g224", "paper", 3)]

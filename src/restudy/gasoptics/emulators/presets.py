@@ -35,12 +35,12 @@ _NEAR = ("perturbed", "drifted")
 _WIDE = ("perturbed", "drifted", "perturbed", "tropopauses")
 _ALL_KINDS = ("perturbed", "drifted", "perturbed", "anywhere", "shallow")
 _FULL = {
-    ("lw-g256", False): _Plan((64,), (48, 32), 2, 24, (3000, 2000), 64, _WIDE),
+    ("lw-g256", False): _Plan((64,), (48, 32), 2, 24, (4500, 3000), 64, _WIDE),
     ("lw-g256", True): _Plan((160,), (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),
     ("lw-g128", False): _Plan((96,), (48, 32), 2, 24, (4000, 2500), 24),
     ("lw-g128", True): _Plan((128,), (48, 32), 2, 40, (5000, 4000), 64, _NEAR),
-    ("sw-g224", False): _Plan((128,), (60, 4), 2, 40, (6500, 6500), 32, sketches=4, parts=4),
-    ("sw-g224", True): _Plan((64,), (48, 8), 2, 24, (6000, 4000), 24),
+    ("sw-g224", False): _Plan((128,), (60, 4), 2, 80, (6500, 6500), 32, _WIDE, 4, parts=4),
+    ("sw-g224", True): _Plan((128,), (60, 4), 2, 40, (6500, 6500), 32, _WIDE, 4, parts=4),
     ("sw-g112", False): _Plan((72,), (56, 8), 2, 24, (6000, 4000), 24),
     ("sw-g112", True): _Plan((72,), (56, 8), 2, 24, (6000, 4000), 24),
 }
@@ -53,8 +53,8 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     ----------
     name : str
         ``"quick"``: a tenth of the training, in half a minute; ``"full"``: the networks that
-        come with the package, in three minutes each on one core; ``"paper"``: larger ones,
-        for a GPU.
+        come with the package, in some minutes each on one core; ``"paper"``: larger ones, for
+        a GPU.
     table : str
         k-distribution.
     other_gases : bool
