@@ -54,8 +54,7 @@ from restudy.gasoptics.reference import (
     Fluxes,
     LongwaveOptics,
     ShortwaveOptics,
-    longwave_optics,
-    shortwave_optics,
+    exact_optics,
 )
 from restudy.gasoptics.tables import KDistribution
 
@@ -93,8 +92,7 @@ class Engine:
 def table_engine(table: KDistribution, *, double: bool) -> Engine:
     """Interpolate in the tables, in torch."""
     moved = table.to(dtype=torch.float64 if double else torch.float32)
-    optics = longwave_optics if table.planck is not None else shortwave_optics
-    return Engine(_name(table), lambda _: partial(optics, moved), double=double)
+    return Engine(_name(table), lambda _: partial(exact_optics, moved), double=double)
 
 
 def random_network(table: KDistribution, widths: tuple, seen: Atmosphere) -> Network:

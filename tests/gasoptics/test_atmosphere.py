@@ -96,7 +96,7 @@ def test_disorder_is_named_in_either_direction(standard: Atmosphere) -> None:
 
 def test_a_missing_gas_is_named(standard: Atmosphere, made_longwave: KDistribution) -> None:
     gases = {name: x for name, x in standard.gases.items() if name not in {"co2", "o3"}}
-    with pytest.raises(GasOpticsError, match="the atmosphere has no co2, o3; made needs a mole fr"):
+    with pytest.raises(GasOpticsError, match="the atmosphere has no co2, o3, which made needs"):
         longwave(made_longwave, dataclasses.replace(standard, gases=gases))
 
 

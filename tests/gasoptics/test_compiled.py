@@ -221,7 +221,7 @@ def test_layers_outside_are_counted_bin_by_bin(
     network = random_network(made_longwave, standard, (40,), (16, 16), 1)
     factor = torch.rand(standard.p_lay.shape, generator=torch.Generator().manual_seed(1))
     air = changed(standard, co2=lambda x: x * (1 + 2 * (factor > 0.8)), h2o=lambda x: x * factor)
-    given = packed(network), compiled(network)._air(single(air)), 5
+    given = packed(network), compiled(network)._air(single(air))
     counted = [kernels._outside(column, *given) for column in range(air.columns)]
     outside = network.range.outside(air).sum(dim=1)
     assert counted == outside.tolist()

@@ -27,8 +27,8 @@ from restudy.gasoptics import (
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.les import Envelope
 from restudy.gasoptics.emulators.scores import FluxErrors
-from restudy.gasoptics.experiments_networks import Contender, exact_optics
-from restudy.gasoptics.reference import Fluxes
+from restudy.gasoptics.experiments_networks import Contender
+from restudy.gasoptics.reference import Fluxes, exact_optics
 from restudy.gasoptics.tables import KDistribution
 
 

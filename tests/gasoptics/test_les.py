@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import xarray as xr
 
 from restudy.gasoptics import datasets, experiments_les
 from restudy.gasoptics.atmosphere import Atmosphere
@@ -20,14 +19,13 @@ from restudy.gasoptics.emulators.les import (
     les_samples,
     mean_column,
     read_envelope,
-    read_rcemip_column,
     with_air_above,
 )
 from restudy.gasoptics.emulators.les_training import les_errors, tuned
 from restudy.gasoptics.emulators.paper_files import read_paper_longwave
 from restudy.gasoptics.emulators.paper_training import Recipe
 from restudy.gasoptics.errors import GasOpticsError
-from restudy.gasoptics.reference import longwave_optics, shortwave_optics
+from restudy.gasoptics.reference import longwave_optics
 from restudy.gasoptics.standard import WELL_MIXED, standard_atmospheres
 from restudy.gasoptics.tables import KDistribution
 
@@ -181,13 +179,6 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(GasOpticsError, match=message):
             read_envelope(path, "made")
-    path.write_text("no netCDF")
-    with pytest.raises(GasOpticsError, match="cannot be read as netCDF-4 with a group radiation"):
-        read_rcemip_column(path)
-    path.unlink()
-    xr.Dataset({"p_lay": ("lay", [1.0])}).to_netcdf(path, group="radiation", engine="h5netcdf")
-    with pytest.raises(GasOpticsError, match="has no variable 'p_lev'; expected RCEMIP's input"):
-        read_rcemip_column(path)
 
 
 def test_what_is_not_at_hand_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,8 +187,6 @@ def test_what_is_not_at_hand_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         datasets.les_envelope("cabauw")
     with pytest.raises(GasOpticsError, match="no simulation 'dales'; use cabauw or rcemip"):
         datasets.les_envelope("dales")
-    with pytest.raises(GasOpticsError, match="run `restudy fetch les-rcemip-input`"):
-        datasets.rcemip_column()
 
 
 @pytest.mark.data
@@ -211,19 +200,6 @@ def test_the_real_envelopes(path_of: Callable[[str], Path]) -> None:
     assert (rcemip.t_least.min(), rcemip.t_most.max()) == pytest.approx((177.3, 299.8), abs=0.1)
     for envelope in (cabauw, rcemip):
         assert les_samples(envelope, 0).layers == len(envelope.pressure)
-
-
-@pytest.mark.data
-def test_the_column_of_rcemip(
-    path_of: Callable[[str], Path], real_table: Callable[[str], KDistribution]
-) -> None:
-    a = read_rcemip_column(path_of("les-rcemip-input"))
-    assert a.from_top
-    assert float(a.p_lev.min()) > 1.005
-    assert float(a.t_sfc[0]) == pytest.approx(300, abs=0.01)
-    assert float(a.gases["co2"][0, 0]) == 348e-6
-    tau = shortwave_optics(real_table("sw-g112"), a).tau
-    assert bool(torch.isfinite(tau).all())
 
 
 @pytest.mark.data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -90,17 +90,21 @@ class Atmosphere:
 
     def part(self, columns: slice | torch.Tensor) -> Atmosphere:
         """Return some of the columns."""
-        return self._with(lambda x: x[columns])
+        return self.mapped(lambda x: x[columns])
 
     def upside_down(self) -> Atmosphere:
         """Return the columns with their layers in the opposite order."""
-        return self._with(lambda x: x.flip(1) if x.ndim == 2 else x)
+        return self.mapped(lambda x: x.flip(1) if x.ndim == 2 else x)
+
+    def top_down(self) -> Atmosphere:
+        """Return the columns with the highest layer first."""
+        return self if self.from_top else self.upside_down()
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Atmosphere:
         """Return the columns on another device or in another precision."""
-        return self._with(lambda x: x.to(device=device, dtype=dtype))
+        return self.mapped(lambda x: x.to(device=device, dtype=dtype))
 
     def changed(self, **gases: float) -> Atmosphere:
         """Return the columns with mole fractions multiplied, as in ``changed(co2=4)``."""
@@ -111,9 +115,29 @@ class Atmosphere:
         scaled = {name: x * gases.get(name, 1.0) for name, x in self.gases.items()}
         return replace(self, gases=scaled)
 
-    def _with(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Atmosphere:
-        new = {f.name: change(getattr(self, f.name)) for f in fields(self) if f.name != "gases"}
+    def mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Atmosphere:
+        """Return the columns with each array changed in one way."""
+        new = {name: change(getattr(self, name)) for name in ARRAYS}
         return Atmosphere(**new, gases={name: change(x) for name, x in self.gases.items()})
+
+    def require(self, gases: Iterable[str], who: str) -> None:
+        """Refuse columns that lack a gas, as in ``require(("h2o",), "the network needs")``."""
+        if missing := [gas for gas in gases if gas not in self.gases]:
+            raise GasOpticsError(
+                f"the atmosphere has no {', '.join(missing)}, which {who}; give a mole fraction, "
+                "0 where there is none."
+            )
+
+
+ARRAYS = tuple(f.name for f in fields(Atmosphere) if f.name != "gases")
+"""The fields of an atmosphere beside its gases."""
+
+
+def joined_columns(parts: Sequence[Atmosphere]) -> Atmosphere:
+    """Put columns with the same gases and number of layers into one list."""
+    whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in ARRAYS}
+    gases = {gas: torch.cat([part.gases[gas] for part in parts]) for gas in parts[0].gases}
+    return Atmosphere(**whole, gases=gases)
 
 
 def check_range_of_table(atmosphere: Atmosphere, table: KDistribution) -> None:
@@ -136,11 +160,7 @@ def check_range_of_table(atmosphere: Atmosphere, table: KDistribution) -> None:
     ExtrapolationWarning
         If a temperature lies outside the tables; the coefficients are extrapolated.
     """
-    if missing := [gas for gas in table.gases if gas not in atmosphere.gases]:
-        raise GasOpticsError(
-            f"the atmosphere has no {', '.join(missing)}; {table.name} needs a mole fraction of "
-            "every one of its gases, 0 where there is none."
-        )
+    atmosphere.require(table.gases, f"{table.name} needs")
     low, high = table.pressure_range
     for name in ("p_lay", "p_lev"):
         least, most = _extremes(getattr(atmosphere, name))

@@ -10,7 +10,7 @@ import numpy as np
 
 from restudy import data
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators.les import Envelope, read_envelope, read_rcemip_column
+from restudy.gasoptics.emulators.les import Envelope, read_envelope
 from restudy.gasoptics.emulators.paper_files import (
     read_paper_columns,
     read_paper_longwave,
@@ -206,17 +206,6 @@ def les_envelope(simulation: str) -> Envelope:
     if simulation not in LES:
         raise GasOpticsError(f"no simulation {simulation!r}; use {' or '.join(LES)}.")
     return read_envelope(_at_hand(LES[simulation]), simulation)
-
-
-def rcemip_column() -> Atmosphere:
-    """Give the column of air that the radiation of RCEMIP begins with.
-
-    Raises
-    ------
-    GasOpticsError
-        If the file is not at hand.
-    """
-    return read_rcemip_column(_at_hand("les-rcemip-input"))
 
 
 def columns(choice: str = "auto") -> Columns:

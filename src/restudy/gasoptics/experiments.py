@@ -41,7 +41,7 @@ class Setup:
     Attributes
     ----------
     recipe : str
-        Preset of `restudy.gasoptics.emulators.training.preset`.
+        Preset of `restudy.gasoptics.emulators.presets.preset`.
     tried : int
         Networks of the search: the first of
         `restudy.gasoptics.emulators.search.variants`, which differ in width.
@@ -58,12 +58,12 @@ class Setup:
 
     @classmethod
     def quick(cls) -> Self:
-        """Make a setup of a minute: networks that come with the package, and a short training."""
+        """Make a small setup: networks that come with the package, and a short training."""
         return cls("quick", 5, 0.15, None)
 
     @classmethod
     def full(cls) -> Self:
-        """Make a setup of half an hour: the networks of the package are trained again."""
+        """Make a setup that trains the networks of water and ozone of the package again."""
         return cls("full", 9, 0.25, Tuning(epochs=250, sets=8, layers=60_000))
 
     @classmethod
@@ -276,7 +276,7 @@ def authors(spectrum: str) -> list[Contender]:
     """Give the authors' networks whose files are at hand, from the smallest to the largest.
 
     In the long wave the ground emits what it does by the tables: the authors scale the source of
-    the lowest layer, which doubles the error of the upwelling flux and is no matter of networks.
+    the lowest layer, whose error comes on top of theirs in the upwelling flux.
     """
     found = []
     for size in SIZES:

@@ -18,16 +18,11 @@ from restudy.gasoptics.emulators.scores import FluxErrors, flux_errors, forcing_
 from restudy.gasoptics.emulators.weights import shipped, shipped_network
 from restudy.gasoptics.errors import ExtrapolationWarning
 from restudy.gasoptics.experiments import Setup, Training, ours, ukkonen
-from restudy.gasoptics.experiments_networks import Optics, exact_optics, in_float64
-from restudy.gasoptics.experiments_reference import (
-    FULL,
-    Exact,
-    forcings,
-    line_by_line_error,
-)
+from restudy.gasoptics.experiments_networks import Optics, in_float64
+from restudy.gasoptics.experiments_reference import FULL, Exact, forcings, line_by_line_error
 from restudy.gasoptics.experiments_reference import forcing_findings as of_forcings
 from restudy.gasoptics.longwave import DIFFUSIVITY, GAUSS_1
-from restudy.gasoptics.reference import Fluxes
+from restudy.gasoptics.reference import Fluxes, exact_optics
 from restudy.gasoptics.rfmip import Rfmip
 from restudy.gasoptics.tables import KDistribution
 
@@ -55,7 +50,7 @@ def emulated_experiments(real: Rfmip, optics: Emulator) -> Fluxes:
         for experiment in range(len(real.experiments)):
             columns = real.atmosphere([experiment])
             found.append(solve(in_float64(optics(columns)), columns, GAUSS_1).total())
-    return Fluxes(torch.cat([f.up for f in found]), torch.cat([f.down for f in found]))
+    return Fluxes.joined(found)
 
 
 def forcing_findings(known: Exact, emulated: Fluxes) -> dict[str, float]:
@@ -95,10 +90,9 @@ def line_by_line_findings(known: Exact, emulated: Fluxes, spectrum: str) -> dict
         Claim and ratio.
     """
     sites = slice(0, known.real.sites)
-    exact = known.fluxes[spectrum]
     network, tables = (
-        line_by_line_error(known.real, Fluxes(f.up[sites], f.down[sites]), spectrum)
-        for f in (emulated, exact)
+        line_by_line_error(known.real, fluxes.part(sites), spectrum)
+        for fluxes in (emulated, known.fluxes[spectrum])
     )
     return {f"all-gases-lbl-{spectrum}-{way}": network[way] / tables[way] for way in ("up", "down")}
 
@@ -125,8 +119,7 @@ def errors_of_experiments(known: Exact, emulated: Fluxes, spectrum: str) -> list
     found = []
     for number in range(len(real.experiments)):
         part = slice(number * real.sites, (number + 1) * real.sites)
-        ours, theirs = (Fluxes(f.up[part], f.down[part]) for f in (emulated, exact))
-        found.append(flux_errors(ours, theirs, p_lev))
+        found.append(flux_errors(emulated.part(part), exact.part(part), p_lev))
     return found
 
 

@@ -27,12 +27,7 @@ from restudy.gasoptics.emulators.scores import (
 from restudy.gasoptics.errors import ExtrapolationWarning
 from restudy.gasoptics.longwave import DIFFUSIVITY
 from restudy.gasoptics.planck import ThermalSource
-from restudy.gasoptics.reference import (
-    LongwaveOptics,
-    ShortwaveOptics,
-    longwave_optics,
-    shortwave_optics,
-)
+from restudy.gasoptics.reference import LongwaveOptics, ShortwaveOptics, exact_optics
 from restudy.gasoptics.tables import KDistribution
 
 Optics = LongwaveOptics | ShortwaveOptics
@@ -89,12 +84,6 @@ class Comparison:
     exact: SpectralFluxes
     emulated: Mapping[str, SpectralFluxes]
     contenders: tuple[Contender, ...]
-
-
-def exact_optics(table: KDistribution, atmosphere: Atmosphere) -> Optics:
-    """Return the optical properties by the tables, of either spectral range."""
-    of = longwave_optics if table.planck is not None else shortwave_optics
-    return of(table, atmosphere)
 
 
 def in_float64(optics: Optics) -> Optics:

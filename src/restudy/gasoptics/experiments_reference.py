@@ -69,7 +69,7 @@ def all_experiments(
         SOLVERS[spectrum](tables, real.atmosphere([e]).to(dtype=dtype))
         for e in range(len(real.experiments))
     ]
-    return Fluxes(torch.cat([f.up for f in found]), torch.cat([f.down for f in found]))
+    return Fluxes.joined(found)
 
 
 def exact(real: Rfmip) -> Exact:
@@ -150,9 +150,7 @@ def line_by_line(known: Exact, spectrum: str) -> pd.DataFrame:
     present = known.real.atmosphere([0])
     sites = slice(0, known.real.sites)
     ours = {
-        FULL[spectrum]: Fluxes(
-            known.fluxes[spectrum].up[sites], known.fluxes[spectrum].down[sites]
-        ),
+        FULL[spectrum]: known.fluxes[spectrum].part(sites),
         HALF[spectrum]: SOLVERS[spectrum](k_distribution(HALF[spectrum]), present),
     }
     rows = {name: line_by_line_error(known.real, fluxes, spectrum) for name, fluxes in ours.items()}

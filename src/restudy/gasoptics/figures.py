@@ -218,13 +218,8 @@ def speed(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
                 ha="center" if mine else "left",
                 fontsize=9,
             )
-    ax.set(xscale="log", yscale="log")
-    ax.set_xlabel(f"{_PANELS[spectrum]}, thousand columns a second on one core")
+    _error_over(ax, f"{_PANELS[spectrum]}, thousand columns a second on one core", 0.2)
     ax.set_ylabel("downwelling flux, rms error [W/m²]")
-    ax.margins(x=0.2, y=0.1)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_locator(NullLocator())
     style.legend_above(ax)
     return ax
 
@@ -259,13 +254,8 @@ def search(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
             textcoords="offset points",
             fontsize=8.5,
         )
-    ax.set(xscale="log", yscale="log")
-    ax.set_xlabel(f"{_PANELS[spectrum]}, thousand multiply-adds a layer")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_locator(NullLocator())
+    _error_over(ax, f"{_PANELS[spectrum]}, thousand multiply-adds a layer", 0.25)
     ax.set_ylabel("flux, rms error in validation [W/m²]")
-    ax.margins(x=0.25, y=0.1)
     return ax
 
 
@@ -300,6 +290,15 @@ def _pressure(ax: Axes, top: float) -> None:
     ax.set(yscale="log", ylabel="pressure [hPa]")
     ax.set_yticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1000"])
     ax.set_ylim(1100, top)
+
+
+def _error_over(ax: Axes, label: str, margin: float) -> None:
+    """Make both axes logarithmic, with round numbers and a label below, and room at the sides."""
+    ax.set(xscale="log", yscale="log", xlabel=label)
+    ax.margins(x=margin, y=0.1)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def _short(table: pd.DataFrame) -> list[str]:

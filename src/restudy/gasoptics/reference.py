@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 
@@ -27,6 +29,15 @@ class Fluxes:
 
     up: torch.Tensor
     down: torch.Tensor
+
+    def part(self, columns: slice) -> Fluxes:
+        """Return the fluxes of some of the columns."""
+        return Fluxes(self.up[columns], self.down[columns])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Fluxes]) -> Self:
+        """Put the fluxes of several lists of columns into one."""
+        return cls(torch.cat([p.up for p in parts]), torch.cat([p.down for p in parts]))
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,7 @@ def longwave_optics(table: KDistribution, atmosphere: Atmosphere) -> LongwaveOpt
     """
     if table.planck is None:
         raise GasOpticsError(f"{table.name} is of the short wave; use lw-g256 or lw-g128.")
-    columns = _from_top(atmosphere)
+    columns = atmosphere.top_down()
     located = locate(table, columns)
     tau = absorption(table, columns, located)
     return LongwaveOptics(tau, thermal_source(table, columns, located))
@@ -112,7 +123,7 @@ def shortwave_optics(table: KDistribution, atmosphere: Atmosphere) -> ShortwaveO
     """
     if table.solar is None:
         raise GasOpticsError(f"{table.name} is of the long wave; use sw-g224 or sw-g112.")
-    columns = _from_top(atmosphere)
+    columns = atmosphere.top_down()
     located = locate(table, columns)
     scattered = rayleigh_scattering(table, columns, located)
     tau = absorption(table, columns, located) + scattered
@@ -120,6 +131,12 @@ def shortwave_optics(table: KDistribution, atmosphere: Atmosphere) -> ShortwaveO
     ssa = scattered / tau.clamp(min=tiny)
     spectrum = table.solar / table.solar.sum()
     return ShortwaveOptics(tau, ssa, columns.irradiance[:, None] * spectrum)
+
+
+def exact_optics(table: KDistribution, atmosphere: Atmosphere) -> LongwaveOptics | ShortwaveOptics:
+    """Return the optical properties by tables of either spectral range, from the top down."""
+    of = longwave_optics if table.planck is not None else shortwave_optics
+    return of(table, atmosphere)
 
 
 def longwave(
@@ -153,7 +170,7 @@ def longwave(
     """
     optics = longwave_optics(table, atmosphere)
     up, down = longwave_fluxes(optics.tau, optics.source, atmosphere.emissivity, quadrature)
-    return _in_order(up, down, atmosphere)
+    return in_order(up, down, atmosphere)
 
 
 def shortwave(table: KDistribution, atmosphere: Atmosphere) -> Fluxes:
@@ -179,14 +196,23 @@ def shortwave(table: KDistribution, atmosphere: Atmosphere) -> Fluxes:
     optics = shortwave_optics(table, atmosphere)
     sun = optics.incoming, atmosphere.mu0, atmosphere.albedo
     fluxes = shortwave_fluxes(optics.tau, optics.ssa, *sun)
-    return _in_order(fluxes.up, fluxes.down, atmosphere)
+    return in_order(fluxes.up, fluxes.down, atmosphere)
 
 
-def _from_top(atmosphere: Atmosphere) -> Atmosphere:
-    return atmosphere if atmosphere.from_top else atmosphere.upside_down()
+def in_order(up: torch.Tensor, down: torch.Tensor, atmosphere: Atmosphere) -> Fluxes:
+    """Add up the g-points of fluxes from the top down; give the levels in the atmosphere's order.
 
+    Parameters
+    ----------
+    up, down : torch.Tensor, shape (columns, layers + 1, g)
+        Fluxes, from the top down [W/m2].
+    atmosphere : Atmosphere
+        The columns, in either order.
 
-def _in_order(up: torch.Tensor, down: torch.Tensor, atmosphere: Atmosphere) -> Fluxes:
-    """Add up the g-points, and give the levels in the order of the atmosphere."""
+    Returns
+    -------
+    Fluxes
+        In the order of the atmosphere's levels.
+    """
     both = up.sum(dim=2), down.sum(dim=2)
     return Fluxes(*both) if atmosphere.from_top else Fluxes(*(x.flip(1) for x in both))

@@ -16,6 +16,7 @@ import xarray as xr
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.errors import GasOpticsError
+from restudy.gasoptics.netcdf import check_variables, read_netcdf, text
 from restudy.gasoptics.reference import Fluxes
 
 # The lowest pressure of the tables: the reference fluxes put the top of every column there [Pa].
@@ -141,15 +142,12 @@ def read_rfmip(path: Path) -> Rfmip:
     GasOpticsError
         If the file cannot be read or lacks a variable.
     """
-    dataset = _load(path)
+    dataset = read_netcdf(path)
     needed = ["expt_label", "profile_weight", "temp_layer", "water_vapor", *_GLOBAL_MEANS.values()]
-    if missing := [name for name in needed if name not in dataset]:
-        raise GasOpticsError(
-            f"{path.name} has no variable {missing[0]!r}; expected the atmospheres of RFMIP-IRF."
-        )
+    check_variables(dataset, needed, path.name, "the atmospheres of RFMIP-IRF")
     weight = dataset["profile_weight"].to_numpy().astype("float64")
     return Rfmip(
-        experiments=tuple(_text(label) for label in dataset["expt_label"].to_numpy()),
+        experiments=tuple(text(label) for label in dataset["expt_label"].to_numpy()),
         weight=weight / weight.sum(),
         dataset=dataset,
     )
@@ -177,22 +175,13 @@ def read_fluxes(up: Path, down: Path) -> Fluxes:
 
 
 def _flux(path: Path, way: str) -> torch.Tensor:
-    dataset = _load(path)
+    dataset = read_netcdf(path)
     names = [f"{kind}{way}" for kind in ("rl", "rs") if f"{kind}{way}" in dataset]
     if len(names) != 1:
         raise GasOpticsError(
             f"{path.name} has {len(names)} of the variables rl{way} and rs{way}; expected one."
         )
     return _columns(_values(dataset[names[0]]))
-
-
-def _load(path: Path) -> xr.Dataset:
-    try:
-        return xr.load_dataset(path, engine="h5netcdf", decode_times=False, mask_and_scale=False)
-    except (OSError, ValueError) as error:
-        raise GasOpticsError(
-            f"{path} cannot be read as netCDF-4 ({error}); fetch it again with `restudy fetch`."
-        ) from error
 
 
 def _values(variable: xr.DataArray) -> np.ndarray:
@@ -205,7 +194,3 @@ def _values(variable: xr.DataArray) -> np.ndarray:
 def _columns(array: np.ndarray) -> torch.Tensor:
     """Put experiments and sites, the first two axes, into one."""
     return torch.from_numpy(array.reshape(-1, *array.shape[2:]).copy())
-
-
-def _text(label: object) -> str:
-    return label.decode().strip() if isinstance(label, bytes) else str(label).strip()

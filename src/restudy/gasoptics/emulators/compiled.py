@@ -11,8 +11,15 @@ import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators import kernels
+from restudy.gasoptics.emulators.inputs import LOCAL
 from restudy.gasoptics.emulators.kernels import Air, Net, Planck, Work
-from restudy.gasoptics.emulators.network import SLOPE, LongwaveNetwork, Network, ShortwaveNetwork
+from restudy.gasoptics.emulators.network import (
+    SLOPE,
+    Design,
+    LongwaveNetwork,
+    Network,
+    ShortwaveNetwork,
+)
 from restudy.gasoptics.emulators.tiles import LANES, ROWS
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.planck import ThermalSource
@@ -43,7 +50,9 @@ class Compiled:
         self._g = network.spectrum.g_points
         self._net = packed(network)
         self._works: list[Work] = []  # one for each thread
-        self._given: Air | None = None  # memory for as many columns as were last asked for
+        # Memory for as many columns as were last asked for, and its quantities as torch has them.
+        self._given: Air | None = None
+        self._mixed = torch.empty(0)
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
@@ -62,16 +71,15 @@ class Compiled:
 
     def _air(self, columns: Atmosphere) -> Air:
         names = (*self.network.design.gases, *self.network.design.held)
-        if missing := [name for name in names if name not in columns.gases]:
-            raise GasOpticsError(
-                f"the atmosphere has no {', '.join(missing)}, which the network knows of; give a "
-                "mole fraction, 0 where there is none."
-            )
+        columns.require(names, "the network needs")
         if self._given is None or self._given.pressure.shape != columns.p_lay.shape:
-            self._given = _air_of(len(names) + 1, *columns.p_lay.shape)
+            self._mixed, self._given = _air_of(self.network.design, *columns.p_lay.shape)
         air = self._given
-        for row, x in enumerate((columns.t_lay, *(columns.gases[name] for name in names))):
-            air.quantities[row] = x.detach().numpy()
+        with torch.no_grad():
+            quantities = columns.t_lay, *(columns.gases[name] for name in names)
+            torch.stack(quantities, out=self._mixed)
+        np.sqrt(air.quantities[1 : 1 + len(air.roots)], out=air.roots)
+        np.sqrt(air.roots, out=air.roots)
         air.pressure[:] = columns.p_lay.detach().numpy()
         np.log(air.pressure, out=air.log_pressure)
         levels = columns.p_lev.detach().numpy()
@@ -79,9 +87,9 @@ class Compiled:
         return air
 
     def _work(self, layers: int) -> Work:
-        widths = self.network.design.widths
-        widest, g = max(map(_whole, widths[1:])), _whole(self._g)
-        shapes = ((layers + ROWS, width) for width in (widths[0], widest, widest, g, g))
+        widest = max(map(_whole, self.network.design.widths[1:]))
+        inputs, g = len(self._net.shift), _whole(self._g)
+        shapes = ((layers + ROWS, width) for width in (inputs, widest, widest, g, g))
         return Work(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
@@ -225,9 +233,20 @@ def compiled(
     works on one call at a time. ``benchmarks/gasoptics.py`` measures it. Nine tenths of the time of
     its dense layers are multiply-adds at the rate of the processor; in the long wave the decoding
     of the outputs takes a quarter of the whole. In the short wave each tile of the heads is decoded
-    before it leaves the registers, and the memory of its answer is asked for before its products
-    are begun: with that, tiles of even height and inputs by whole columns, the best calls of 16
-    columns took 24 us a column for 112 g-points, and 28 us (in another run) before.
+    before it leaves the registers, and the memory of the answer of the tile that follows is asked
+    for before its products are begun: with that, an input less for networks of two experts, one
+    comparison less a root and gases that are quickly seen to be within their range, calls of 100
+    columns took 0.9 of their time before for 224 g-points, and 0.95 to 0.98 for 112 (60 turns of
+    old and new in one process, best and median, on one core of an AMD EPYC with AVX2 that others
+    used as well). Hot in the caches a column of 224 g-points takes about 23 us, 13 of them before
+    the heads.
+
+    What did not help in those turns: rows outside and panels inside in the loops over tiles (as
+    much for 224 g-points, a few per cent worse for 112, whose weights do not stay in the first
+    cache then), panels in groups whose weights do, inputs unrolled (2 % at the most), asking two
+    tiles ahead or during the hidden layers (1 to 3 %), and a reciprocal with a step of Newton's in
+    place of the division (6 % worse). Stores past the caches save another tenth in calls of 100
+    columns; who then reads the answer waits as much longer, and calls of 16 take a third more.
 
     What else was tried before that, on one core of an AMD EPYC with AVX2 that others used as well,
     with hidden layers of 64, 64 and 32 + 32, 16 columns of 60 layers, best of 30; 1000 columns a
@@ -260,15 +279,22 @@ def packed(network: Network) -> Net:
     weights: list[np.ndarray] = []
     plan, offset = [], 0
     design, limits = network.design, network.range
+    side, one = LOCAL.index("lower"), design.experts == 1
+    inputs = [i for i in range(design.widths[0]) if one or i != side]
+    shift, scale = network.input_shift, network.input_scale
     for expert in range(design.experts):
         dense = network.dense(expert)
+        (weight, bias), *hidden = dense.hidden
+        if not one:  # an expert lies on one side, which goes into its biases
+            bias = bias + weight[:, side] * (1 - expert - shift[side]) * scale[side]
+        hidden.insert(0, (weight[:, inputs], bias))
         width, output = design.blocks[0] // design.parts, 0
-        places = [(0, 0) for _ in dense.hidden]  # first column that is read, first that is written
+        places = [(0, 0) for _ in hidden]  # first column that is read, first that is written
         for number, (weight, _) in enumerate(dense.heads[:-1]):
             places.append((number * width, output))
             output += len(weight)
         places.append((design.blocks[0], 0))
-        layers = zip((*dense.hidden, *dense.heads), places, strict=True)
+        layers = zip((*hidden, *dense.heads), places, strict=True)
         for (weight, bias), (column, first) in layers:
             ours = panels(weight.detach().numpy(), bias.detach().numpy())
             plan.append((offset, column, weight.shape[1], len(ours), first))
@@ -278,8 +304,8 @@ def packed(network: Network) -> Net:
         weights=np.concatenate(weights),
         plan=np.array(plan).reshape(design.experts, -1, 5),
         hidden=len(design.widths) - 1,
-        shift=network.input_shift.numpy().copy(),
-        scale=network.input_scale.numpy().copy(),
+        shift=shift.numpy()[inputs],
+        scale=scale.numpy()[inputs],
         slope=np.float32(SLOPE),
         tropopause=np.float32(network.spectrum.tropopause),
         edges=limits.edges.numpy().astype(np.float32),
@@ -297,11 +323,13 @@ def panels(weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(rows.reshape(1 + inputs, -1, LANES).transpose(1, 0, 2))
 
 
-def _air_of(quantities: int, columns: int, layers: int) -> Air:
-    """Return memory for columns."""
+def _air_of(design: Design, columns: int, layers: int) -> tuple[torch.Tensor, Air]:
+    """Return memory for columns: all of it, and the quantities once more as torch has them."""
     pressure, log_pressure, thickness = np.empty((3, columns, layers), np.float32)
-    mixed = np.empty((quantities, columns, layers), np.float32)
-    return Air(pressure, log_pressure, thickness, mixed)
+    roots = np.empty((len(design.gases), columns, layers), np.float32)
+    with torch.inference_mode(mode=False):  # to be filled in and out of that mode
+        mixed = torch.empty(1 + len(design.gases) + len(design.held), columns, layers)
+    return mixed, Air(pressure, log_pressure, thickness, mixed.numpy(), roots)
 
 
 def _whole(outputs: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from restudy.gasoptics import datasets
-from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.atmosphere import Atmosphere, joined_columns
 from restudy.gasoptics.emulators.les import les_columns, mean_column, with_air_above
 from restudy.gasoptics.emulators.network import LongwaveNetwork, ShortwaveNetwork
 from restudy.gasoptics.emulators.scores import (
@@ -21,10 +21,10 @@ from restudy.gasoptics.emulators.scores import (
     paper_setup,
     solve,
 )
-from restudy.gasoptics.emulators.training_sets import SetRecipe, joined_columns, make_set
+from restudy.gasoptics.emulators.training_sets import SetRecipe, make_set
 from restudy.gasoptics.experiments_reference import line_by_line_error
 from restudy.gasoptics.longwave import DIFFUSIVITY, GAUSS_1, Quadrature
-from restudy.gasoptics.reference import Fluxes, longwave_optics, shortwave_optics
+from restudy.gasoptics.reference import Fluxes, exact_optics
 from restudy.gasoptics.rfmip import Rfmip
 from restudy.gasoptics.standard import WELL_MIXED
 from restudy.gasoptics.tables import KDistribution
@@ -61,14 +61,14 @@ def emulated_and_exact(
         Of the network, whose outputs are of float32, and of the tables.
     """
     found: list[tuple[Fluxes, Fluxes]] = []
-    exactly = longwave_optics if network.design.longwave else shortwave_optics
     for at in range(0, columns.columns, _BLOCK):
         part = columns.part(slice(at, at + _BLOCK))
         with torch.no_grad():
             roots = [x.double() for x in network.roots_of(part)]
-            ours = solve(network.decoded(roots[0], roots[1], part), part, quadrature).total()
-            found.append((ours, solve(exactly(table, part), part, quadrature).total()))
-    return _joined([ours for ours, _ in found]), _joined([theirs for _, theirs in found])
+            mine = solve(network.decoded(roots[0], roots[1], part), part, quadrature).total()
+            found.append((mine, solve(exact_optics(table, part), part, quadrature).total()))
+    ours, theirs = zip(*found, strict=True)
+    return Fluxes.joined(ours), Fluxes.joined(theirs)
 
 
 def validation_columns(network: Net, base: str) -> Atmosphere:
@@ -251,7 +251,3 @@ def _line_by_line(network: Net, table: KDistribution, real: Rfmip) -> dict[str, 
         for name, fluxes in (("tables", tables), ("network", ours))
     }
     return {f"{name}_{way}": found[name][way] for way in ("up", "down") for name in found}
-
-
-def _joined(parts: list[Fluxes]) -> Fluxes:
-    return Fluxes(torch.cat([p.up for p in parts]), torch.cat([p.down for p in parts]))

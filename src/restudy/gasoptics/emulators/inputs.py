@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.errors import ExtrapolationWarning, GasOpticsError
+from restudy.gasoptics.errors import ExtrapolationWarning
 from restudy.gasoptics.tables import KDistribution
 
 LOCAL = ("log p", "T", "lower")  # inputs that are not gases
@@ -44,11 +44,7 @@ def features(atmosphere: Atmosphere, gases: Sequence[str], tropopause: float) ->
     GasOpticsError
         If a gas is missing.
     """
-    if missing := [gas for gas in gases if gas not in atmosphere.gases]:
-        raise GasOpticsError(
-            f"the atmosphere has no {', '.join(missing)}, which the network needs; give a mole "
-            "fraction, 0 where there is none."
-        )
+    atmosphere.require(gases, "the network needs")
     lower = (atmosphere.p_lay > tropopause).to(atmosphere.p_lay.dtype)
     roots = [atmosphere.gases[gas].sqrt().sqrt() for gas in gases]
     return torch.stack((atmosphere.p_lay.log(), atmosphere.t_lay, lower, *roots), dim=2)
@@ -191,10 +187,7 @@ def training_range(
 
 def _values(atmosphere: Atmosphere, names: Sequence[str]) -> torch.Tensor:
     """Return the quantities, (columns, layers, names)."""
-    every = {"t_lay": atmosphere.t_lay} | dict(atmosphere.gases)
-    if missing := [name for name in names if name not in every]:
-        raise GasOpticsError(
-            f"the atmosphere has no {', '.join(missing)}, which the network knows of; give a mole "
-            "fraction, 0 where there is none."
-        )
-    return torch.stack([every[name].detach() for name in names], dim=2)
+    gases = names[1:]  # the first is the temperature
+    atmosphere.require(gases, "the network needs")
+    every = atmosphere.t_lay, *(atmosphere.gases[gas] for gas in gases)
+    return torch.stack([x.detach() for x in every], dim=2)

@@ -37,7 +37,8 @@ class Net(NamedTuple):
     hidden : int
         Number of hidden layers.
     shift, scale : numpy.ndarray of float32, shape (inputs,)
-        An input x enters as ``(x - shift) * scale``.
+        An input x enters as ``(x - shift) * scale``. The inputs are the logarithm of the pressure,
+        the temperature, the side of the tropopause where there is one expert, and the gases.
     slope : float
         Of the leaky ReLU below 0.
     tropopause : float
@@ -74,12 +75,15 @@ class Air(NamedTuple):
         Pressure between the levels around each layer [Pa].
     quantities : numpy.ndarray, shape (quantities, columns, layers)
         Temperature of the layers [K] and mole fractions; first those that are inputs.
+    roots : numpy.ndarray, shape (gases, columns, layers)
+        Fourth roots of the mole fractions that are inputs.
     """
 
     pressure: np.ndarray
     log_pressure: np.ndarray
     thickness: np.ndarray
     quantities: np.ndarray
+    roots: np.ndarray
 
 
 class Work(NamedTuple):
@@ -163,35 +167,36 @@ def _next(row, start, stop):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _within(values, least, most):  # type: ignore[no-untyped-def]
-    """Tell whether all values lie between two."""
-    beyond = 0
-    for value in values:
-        beyond += (value < least) | (value > most)
+    """Tell whether all values lie between two; the numbers are as wide as values, for vectors."""
+    beyond = np.int32(0)
+    for i in range(len(values)):
+        beyond |= np.int32(values[i] < least) | np.int32(values[i] > most)
     return beyond == 0
 
 
 @njit(cache=True, nogil=True)
 def _inputs(column, net, air, x):  # type: ignore[no-untyped-def]
     """Write the standardised inputs of a column."""
-    layers, inputs = len(air.pressure[column]), x.shape[1]
-    shift, scale = net.shift, net.scale
+    gases, layers = len(air.roots), air.pressure.shape[1]
+    first, shift, scale = x.shape[1] - gases, net.shift, net.scale
     for layer in range(layers):
-        lower = np.float32(air.pressure[column, layer] > net.tropopause)
         x[layer, 0] = (air.log_pressure[column, layer] - shift[0]) * scale[0]
         x[layer, 1] = (air.quantities[0, column, layer] - shift[1]) * scale[1]
-        x[layer, 2] = (lower - shift[2]) * scale[2]
-    for place in range(3, inputs):
+        if first == 3:
+            lower = np.float32(air.pressure[column, layer] > net.tropopause)
+            x[layer, 2] = (lower - shift[2]) * scale[2]
+    for gas in range(gases):
+        place = first + gas
         for layer in range(layers):
-            root = np.sqrt(np.sqrt(air.quantities[place - 2, column, layer]))
-            x[layer, place] = (root - shift[place]) * scale[place]
+            x[layer, place] = (air.roots[gas, column, layer] - shift[place]) * scale[place]
 
 
 @njit(cache=True, nogil=True)
-def _outside(column, net, air, inputs):  # type: ignore[no-untyped-def]
+def _outside(column, net, air):  # type: ignore[no-untyped-def]
     """Give how many layers of a column lie outside the range of the training."""
     edges, slack = net.edges, np.float32(1e-6)
     # Gases that are no input mostly lie inside in every bin, which is quickly seen.
-    looked_at, count = inputs - 2, air.quantities.shape[0]
+    looked_at, count = 1 + len(air.roots), len(air.quantities)
     for number in range(looked_at, count):
         if not _within(air.quantities[number, column], net.inner[0, number], net.inner[1, number]):
             looked_at = count
@@ -216,7 +221,7 @@ def _hidden(column, net, air, work):  # type: ignore[no-untyped-def]
     weights of its own), and how many layers lie outside.
     """
     _inputs(column, net, air, work.x)
-    outside = _outside(column, net, air, work.x.shape[1])
+    outside = _outside(column, net, air)
     layers, experts = air.pressure.shape[1], net.plan.shape[0]
     border = 0
     while experts == 2 and border < layers and air.pressure[column, border] <= net.tropopause:

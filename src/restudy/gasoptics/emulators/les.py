@@ -12,17 +12,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-import xarray as xr
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.scores import ALBEDO, ZENITH
 from restudy.gasoptics.errors import GasOpticsError
-from restudy.gasoptics.rfmip import TOP
 from restudy.gasoptics.standard import SOLAR_CONSTANT, WELL_MIXED, ozone_layer
 
 LEAST_OZONE = 5e-9  # mol/mol
@@ -184,10 +182,7 @@ def les_columns(
     span = np.log(envelope.q_most / envelope.q_least)
     humidity = envelope.q_least * np.exp(shares[1] * span)
     p_lay = np.broadcast_to(p, t_lay.shape)
-    inside = (t_lay[:, 1:] + t_lay[:, :-1]) / 2
-    ends = [2 * t_lay[:, [i]] - inside[:, [i]] for i in (0, -1)]
-    t_lev = np.concatenate((ends[0], inside, ends[1]), axis=1)
-    return _atmosphere(p_lay, t_lay, t_lev, humidity, gases)
+    return _atmosphere(p_lay, t_lay, _halfway(t_lay), humidity, gases)
 
 
 def with_air_above(columns: Atmosphere, above: Atmosphere) -> tuple[Atmosphere, int]:
@@ -262,62 +257,7 @@ def mean_column(atmosphere: Atmosphere, weight: np.ndarray) -> Atmosphere:
     def mean(x: torch.Tensor) -> torch.Tensor:
         return torch.einsum("c,c...->...", share, x)[None]
 
-    named = {f.name: getattr(atmosphere, f.name) for f in fields(atmosphere) if f.name != "gases"}
-    found = {name: mean(x) for name, x in named.items()}
-    return Atmosphere(**found, gases={gas: mean(x) for gas, x in atmosphere.gases.items()})
-
-
-def read_rcemip_column(path: Path) -> Atmosphere:
-    """Read the column of RCEMIP's radiation, to the top of the tables.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        ``rcemip_input.nc``.
-
-    Returns
-    -------
-    Atmosphere
-        One column from the top down, in float64, without the layers above 1.005 Pa; gases that
-        the file lacks are 0. Its air is all but free of water above the tropopause.
-
-    Raises
-    ------
-    GasOpticsError
-        If the file cannot be read or lacks a variable.
-    """
-    try:
-        file = xr.load_dataset(path, group="radiation", engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise GasOpticsError(
-            f"{path} cannot be read as netCDF-4 with a group radiation ({error}); fetch it again "
-            "with `restudy fetch`."
-        ) from error
-    needed = "p_lay", "p_lev", "t_lay", "t_lev", "h2o", "o3"
-    if missing := [name for name in needed if name not in file]:
-        raise GasOpticsError(
-            f"{path.name} has no variable {missing[0]!r}; expected RCEMIP's input."
-        )
-    kept = int((file["p_lev"].to_numpy() >= TOP).sum()) - 1
-
-    def values(name: str, size: int) -> torch.Tensor:
-        array = file[name].to_numpy() if name in file else np.zeros(size)
-        return torch.from_numpy(array[:size][::-1].copy())[None]
-
-    one = torch.ones(1, dtype=torch.float64)
-    t_lev = values("t_lev", kept + 1)
-    return Atmosphere(
-        p_lay=values("p_lay", kept),
-        p_lev=values("p_lev", kept + 1),
-        t_lay=values("t_lay", kept),
-        t_lev=t_lev,
-        gases={gas: values(gas, kept) for gas in ("h2o", "o3", *WELL_MIXED)},
-        t_sfc=t_lev[:, -1],
-        emissivity=0.98 * one,
-        albedo=ALBEDO * one,
-        mu0=math.cos(ZENITH) * one,
-        irradiance=SOLAR_CONSTANT * one,
-    )
+    return atmosphere.mapped(mean)
 
 
 def _between(
@@ -334,6 +274,13 @@ def _between(
     return least + share * (most - least)
 
 
+def _halfway(layers: np.ndarray) -> np.ndarray:
+    """Return values of levels, (columns, layers + 1): between two layers, and as far beyond."""
+    inside = (layers[:, 1:] + layers[:, :-1]) / 2
+    first, last = (2 * layers[:, [i]] - inside[:, [i]] for i in (0, -1))
+    return np.concatenate((first, inside, last), axis=1)
+
+
 def _atmosphere(
     p_lay: np.ndarray,
     t_lay: np.ndarray,
@@ -342,16 +289,13 @@ def _atmosphere(
     gases: Mapping[str, float],
 ) -> Atmosphere:
     """Put columns together, with levels halfway and the ground at the temperature of the last."""
-    middle = (p_lay[:, 1:] + p_lay[:, :-1]) / 2
-    ends = [2 * p_lay[:, [i]] - middle[:, [i]] for i in (0, -1)]
-    p_lev = np.concatenate((ends[0], middle, ends[1]), axis=1)
     ozone = np.maximum(LEAST_OZONE, ozone_layer(p_lay))
     varying = {"h2o": humidity / (_MOLAR_RATIO * (1 - humidity)), "o3": ozone}
     mixed = {gas: np.full(p_lay.shape, value) for gas, value in gases.items()}
     one = torch.ones(len(p_lay), dtype=torch.float64)
     return Atmosphere(
         p_lay=torch.from_numpy(p_lay.copy()),
-        p_lev=torch.from_numpy(p_lev),
+        p_lev=torch.from_numpy(_halfway(p_lay)),
         t_lay=torch.from_numpy(t_lay),
         t_lev=torch.from_numpy(t_lev),
         gases={gas: torch.from_numpy(x) for gas, x in (varying | mixed).items()},

@@ -14,17 +14,9 @@ import torch
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.les import Envelope, les_columns, les_samples
 from restudy.gasoptics.emulators.paper_networks import PaperLongwave, PaperShortwave
-from restudy.gasoptics.emulators.paper_training import (
-    Recipe,
-    train_paper_networks,
-)
+from restudy.gasoptics.emulators.paper_training import Recipe, train_paper_networks
 from restudy.gasoptics.emulators.scores import FluxErrors, flux_errors, paper_setup, solve
-from restudy.gasoptics.reference import (
-    LongwaveOptics,
-    ShortwaveOptics,
-    longwave_optics,
-    shortwave_optics,
-)
+from restudy.gasoptics.reference import LongwaveOptics, ShortwaveOptics, exact_optics
 from restudy.gasoptics.tables import KDistribution
 
 
@@ -83,9 +75,8 @@ def tuned(
     samples = [les_samples(envelope, s, count) for s in others]
     unseen = les_columns(envelope, first, count)
     networks, _ = train_paper_networks(table, samples, size, recipe, seed=seed, ozone=False)
-    exactly = longwave_optics if table.planck is not None else shortwave_optics
     with torch.no_grad():
-        exact = exactly(table, unseen)
+        exact = exact_optics(table, unseen)
         found = networks.double().optics(unseen)
         return Tuned(size, networks, les_errors(found, exact, unseen))
 

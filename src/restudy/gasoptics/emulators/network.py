@@ -19,7 +19,7 @@ from restudy.gasoptics.emulators.inputs import LOCAL, TrainingRange, features
 from restudy.gasoptics.emulators.roots import longwave_from_roots, shortwave_from_roots
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.longwave import GAUSS_1, Quadrature, longwave_fluxes
-from restudy.gasoptics.reference import Fluxes, LongwaveOptics, ShortwaveOptics
+from restudy.gasoptics.reference import Fluxes, LongwaveOptics, ShortwaveOptics, in_order
 from restudy.gasoptics.shortwave import shortwave_fluxes
 from restudy.gasoptics.tables import KDistribution, PlanckTable
 
@@ -302,7 +302,7 @@ class Network(nn.Module):
             If a layer lies outside the range of the training.
         """
         self.range.warn(atmosphere)
-        columns = atmosphere if atmosphere.from_top else atmosphere.upside_down()
+        columns = atmosphere.top_down()
         return self.decoded(*self.roots_of(columns), columns)
 
     def decoded(
@@ -338,7 +338,7 @@ class LongwaveNetwork(Network):
         found = cast("LongwaveOptics", self.optics(atmosphere))
         emissivity = atmosphere.emissivity.to(found.tau.dtype)
         up, down = longwave_fluxes(found.tau, found.source, emissivity, quadrature)
-        return _in_order(up, down, atmosphere)
+        return in_order(up, down, atmosphere)
 
 
 class ShortwaveNetwork(Network):
@@ -367,7 +367,7 @@ class ShortwaveNetwork(Network):
         dtype = found.tau.dtype
         sun = atmosphere.mu0.to(dtype), atmosphere.albedo.to(dtype)
         solved = shortwave_fluxes(found.tau, found.ssa, found.incoming, *sun)
-        return _in_order(solved.up, solved.down, atmosphere)
+        return in_order(solved.up, solved.down, atmosphere)
 
 
 def make_network(
@@ -387,9 +387,3 @@ def make_network(
         )
     kind = LongwaveNetwork if design.longwave else ShortwaveNetwork
     return kind(design, spectrum, rng=rng)
-
-
-def _in_order(up: torch.Tensor, down: torch.Tensor, atmosphere: Atmosphere) -> Fluxes:
-    """Add up the g-points, and give the levels in the order of the atmosphere."""
-    both = up.sum(dim=2), down.sum(dim=2)
-    return Fluxes(*both) if atmosphere.from_top else Fluxes(*(x.flip(1) for x in both))

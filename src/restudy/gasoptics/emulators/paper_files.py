@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,10 +21,9 @@ from restudy.gasoptics.emulators.paper_networks import (
     SplitNetwork,
 )
 from restudy.gasoptics.errors import GasOpticsError
+from restudy.gasoptics.netcdf import check_variables, read_netcdf
 from restudy.gasoptics.standard import SOLAR_CONSTANT
 from restudy.gasoptics.tables import KDistribution
-
-_Read = TypeVar("_Read")
 
 
 def read_paper_longwave(path: Path, size: str, table: KDistribution) -> PaperLongwave:
@@ -101,12 +98,10 @@ def read_paper_columns(path: Path) -> Atmosphere:
     GasOpticsError
         If the file cannot be read or lacks a variable.
     """
-    found = _reading(path, lambda: xr.load_dataset(path, engine="h5netcdf"))
+    found = read_netcdf(path)
     needed = ["p_lay", "p_lev", "t_lay", "t_lev", "t_sfc", "emis_sfc", "sfc_alb_dir", "mu0"]
-    if missing := [name for name in [*needed, "vmr_h2o", "vmr_o3"] if name not in found]:
-        raise GasOpticsError(
-            f"{path.name} has no variable {missing[0]!r}; expected the input of the authors' test."
-        )
+    needed += ["vmr_h2o", "vmr_o3"]
+    check_variables(found, needed, path.name, "the input of the authors' test")
     columns, layers = found.sizes["col"], found.sizes["lay"]
 
     def values(name: str) -> torch.Tensor:
@@ -127,7 +122,7 @@ def read_paper_columns(path: Path) -> Atmosphere:
 def _read_split(path: Path, quantity: Quantity, size: str, spectrum: Spectrum) -> SplitNetwork:
     if size not in SIZES:
         raise GasOpticsError(f"no network of size {size!r}; use {', '.join(SIZES)}.")
-    group = _reading(path, lambda: xr.load_dataset(path, group=quantity.group, engine="h5netcdf"))
+    group = read_netcdf(path, quantity.group)
     outputs = quantity.parts * spectrum.g_points
     widths = quantity.inputs(ozone=True), *SIZES[size], outputs
     where = f"{path.name}, {quantity.group}"
@@ -156,21 +151,10 @@ def _network(group: xr.Dataset, side: str, widths: tuple[int, ...], where: str) 
 
 
 def _checked(group: xr.Dataset, name: str, shape: tuple[int, ...], where: str) -> torch.Tensor:
-    if name not in group:
-        raise GasOpticsError(f"{where} has no variable {name!r}; expected the authors' weights.")
+    check_variables(group, [name], where, "the authors' weights")
     values = group[name].to_numpy()
     if values.shape != shape:
         raise GasOpticsError(f"{where}: {name} has shape {values.shape}; expected {shape}.")
     if not np.isfinite(values).all():
         raise GasOpticsError(f"{where}: {name} has a value that is no finite number.")
     return torch.from_numpy(values.astype("float32"))
-
-
-def _reading(path: Path, read: Callable[[], _Read]) -> _Read:
-    try:
-        return read()
-    except (OSError, ValueError, KeyError) as error:
-        raise GasOpticsError(
-            f"{path} cannot be read as the authors' netCDF-4 file ({error}); fetch it again with "
-            "`restudy fetch`."
-        ) from error

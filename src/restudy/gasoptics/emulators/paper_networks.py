@@ -241,7 +241,7 @@ class PaperLongwave(nn.Module):
         bands' Planck functions at the two temperatures; the authors have sixteen fitted powers for
         this ratio.
         """
-        columns = atmosphere if atmosphere.from_top else atmosphere.upside_down()
+        columns = atmosphere.top_down()
         low = columns.p_lay > self.spectrum.tropopause
         tau = self.tau(paper_inputs(columns, ozone=self.ozone), low)
         sources = self.planck(paper_inputs(columns, ozone=self.ozone, levels=True), low)
@@ -312,7 +312,7 @@ class PaperShortwave(nn.Module):
         GasOpticsError
             If a gas is missing or a layer lies on a side that has no network.
         """
-        columns = atmosphere if atmosphere.from_top else atmosphere.upside_down()
+        columns = atmosphere.top_down()
         low = columns.p_lay > self.spectrum.tropopause
         x = paper_inputs(columns, ozone=self.ozone)
         tau, ssa = self.tau(x, low), self.ssa(x, low)

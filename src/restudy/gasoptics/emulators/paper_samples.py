@@ -65,7 +65,7 @@ def longwave_samples(
     """
     if table.planck is None:
         raise GasOpticsError(f"{table.name} is of the short wave; use lw-g256 or lw-g128.")
-    a = columns if columns.from_top else columns.upside_down()
+    a = columns.top_down()
     located = locate(table, a)
     tau = absorption(table, a, located) / thickness(a, a.p_lay.dtype)
     fraction = planck_fraction(table.planck, a, located)
@@ -105,7 +105,7 @@ def shortwave_samples(
     GasOpticsError
         If the tables are of the long wave, or do not cover the columns.
     """
-    a = columns if columns.from_top else columns.upside_down()
+    a = columns.top_down()
     optics = shortwave_optics(table, a)
     tau = fast_log(_not_zero(optics.tau / thickness(a, a.p_lay.dtype)))
     outputs = tau, _not_zero(optics.ssa)

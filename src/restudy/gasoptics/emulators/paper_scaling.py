@@ -109,11 +109,7 @@ def paper_inputs(columns: Atmosphere, *, ozone: bool = True, levels: bool = Fals
         If a gas is missing.
     """
     gases = ("h2o", "o3") if ozone else ("h2o",)
-    if missing := [gas for gas in gases if gas not in columns.gases]:
-        raise GasOpticsError(
-            f"the atmosphere has no {', '.join(missing)}, an input of the paper's networks; give a "
-            "mole fraction, 0 where there is none."
-        )
+    columns.require(gases, "the paper's networks need")
     found = [fast_log(columns.gases[gas]) for gas in gases]
     found += [fast_log(columns.p_lay), columns.t_lay]
     if levels:

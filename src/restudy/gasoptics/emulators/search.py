@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from restudy import data
 from restudy.gasoptics import datasets
 from restudy.gasoptics.emulators.evaluation import emulated_and_exact, validation_columns
 from restudy.gasoptics.emulators.presets import preset, with_steps
 from restudy.gasoptics.emulators.scores import flux_errors
 from restudy.gasoptics.emulators.training import Recipe, train
-from restudy.gasoptics.emulators.training_sets import training_sets
+from restudy.gasoptics.emulators.training_sets import kept_sets, training_sets
 from restudy.parallel import sweep
 
 _EACH = 4  # of the columns of validation, every fourth
@@ -91,7 +90,7 @@ def search(
     SweepError
         If trainings fail, after all others are done.
     """
-    where = data.cache_folder() / "prepared" / "gasoptics" if sets is None else sets
+    where = kept_sets() if sets is None else sets
     for needed in {tuple(recipe.set_recipes()): None for recipe in recipes}:
         training_sets(needed, seed=seed, executor=executor, folder=where)  # each once, before all
     points = [_Point(recipe, seed, str(where)) for recipe in recipes]

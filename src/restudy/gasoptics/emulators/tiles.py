@@ -7,7 +7,6 @@ than half the speed.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
@@ -17,6 +16,7 @@ LANES = 16  # outputs of a tile: one vector of AVX-512, two of AVX2, four of NEO
 # Rows of a tile: as many sums as hide the latency of a multiply-add, and as fit into registers.
 ROWS = 12 if binding.get_host_cpu_features().get("avx512f") else 6
 MIDDLE, SHORT = 5 * ROWS // 6, 2 * ROWS // 3  # shorter tiles, still with sums enough for that
+LEAST_ROOT = 2e-5  # of the short wave: its eighth power is just above the least of float32
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -53,8 +53,9 @@ def _tile_of(rows: int) -> Callable[..., None]:
 def _shortwave_tile_of(rows: int) -> Callable[..., None]:
     """Return a function that writes optical depth and albedo for rows and one panel.
 
-    Both heads are multiplied out, and the roots decoded, before anything is written. What is to be
-    written is asked for first, so that it has come into the cache by then.
+    Both heads are multiplied out, and the roots decoded, before anything is written. What the rows
+    that follow are going to write is asked for first, so that it has come into the cache by then.
+    A root A below `LEAST_ROOT` counts as that, so that no albedo is divided by 0.
     """
 
     @intrinsic
@@ -71,21 +72,21 @@ def _shortwave_tile_of(rows: int) -> Callable[..., None]:
         def generate(context: Any, build: Any, signature: Any, given: Any) -> Any:
             start = _Start(context, build, signature, given)
             depths, albedos = (start.rows(array, 13, 14, rows) for array in (11, 12))
+            ahead = build.mul(given[14], _INT(rows))
             for place in (*depths, *albedos):
-                _prefetch(build, place)
+                _prefetch(build, build.gep(place, [ahead]))
             roots = _products(build, start.rows(0, 2, 3, rows), start(4, 7), given[8])
             scattered = [build.fmul(root, root) for root in roots]
             roots = _products(build, start.rows(0, 1, 3, rows), start(4, 5), given[6])
-            zero, tiny = (_splat(build, _FLOAT(x)) for x in (0.0, float(np.finfo("f4").tiny)))
-            thick = start(9, 10)
+            least, thick = _splat(build, _FLOAT(LEAST_ROOT)), start(9, 10)
             for row, (root, ray) in enumerate(zip(roots, scattered, strict=True)):
-                second = _larger(build, root, zero)
+                second = _larger(build, root, least)
                 second = build.fmul(second, second)
                 fourth = build.fmul(second, second)
                 per_pascal = _multiply_add(build, fourth, fourth, ray)
                 layer = _splat(build, build.load(build.gep(thick, [_INT(row)])))
                 _store(build, build.fmul(layer, per_pascal), depths[row])
-                _store(build, build.fdiv(ray, _larger(build, per_pascal, tiny)), albedos[row])
+                _store(build, build.fdiv(ray, per_pascal), albedos[row])
             return context.get_dummy_value()
 
         return signature, generate

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import torch
 
 from restudy import data
 from restudy.gasoptics import datasets
-from restudy.gasoptics.atmosphere import Atmosphere
+from restudy.gasoptics.atmosphere import ARRAYS, Atmosphere, joined_columns
 from restudy.gasoptics.emulators.columns import (
     ANYWHERE,
     CLIMATES,
@@ -127,11 +127,16 @@ def training_sets(
     SweepError
         If a set cannot be made.
     """
-    where = data.cache_folder() / "prepared" / "gasoptics" if folder is None else folder
+    where = kept_sets() if folder is None else folder
     where.mkdir(parents=True, exist_ok=True)
     tasks = [_Task(recipe, str(where), seed, i, device) for i, recipe in enumerate(recipes)]
     files = sweep(_made, tasks, seed=seed, executor=executor)
     return _joined([_read(Path(file)) for file in files])
+
+
+def kept_sets() -> Path:
+    """Return where sets are kept by default."""
+    return data.cache_folder() / "prepared" / "gasoptics"
 
 
 @dataclass(frozen=True)
@@ -233,8 +238,7 @@ def _columns(recipe: SetRecipe, rng: np.random.Generator) -> Atmosphere:
 
 def _arrays(made: TrainingSet) -> dict[str, np.ndarray]:
     columns = made.columns
-    names = [f.name for f in fields(columns) if f.name != "gases"]
-    arrays = {name: getattr(columns, name).numpy() for name in names}
+    arrays = {name: getattr(columns, name).numpy() for name in ARRAYS}
     arrays |= {f"gas_{gas}": x.numpy() for gas, x in columns.gases.items()}
     return arrays | {"roots": made.roots.numpy(), "sketch": made.sketch.numpy()}
 
@@ -245,14 +249,6 @@ def _read(file: Path) -> TrainingSet:
     roots, sketch = tensors.pop("roots"), tensors.pop("sketch")
     gases = {name[4:]: tensors.pop(name) for name in list(tensors) if name.startswith("gas_")}
     return TrainingSet(Atmosphere(**tensors, gases=gases), roots, sketch)
-
-
-def joined_columns(parts: Sequence[Atmosphere]) -> Atmosphere:
-    """Put columns with the same gases and number of layers into one list."""
-    names = [f.name for f in fields(parts[0]) if f.name != "gases"]
-    whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-    gases = {gas: torch.cat([part.gases[gas] for part in parts]) for gas in parts[0].gases}
-    return Atmosphere(**whole, gases=gases)
 
 
 def _joined(parts: Sequence[TrainingSet]) -> TrainingSet:

@@ -18,11 +18,11 @@ from typing import cast
 
 import numpy as np
 import torch
-import xarray as xr
 from torch import nn
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.errors import GasOpticsError
+from restudy.gasoptics.netcdf import check_variables, read_netcdf, text
 from restudy.gasoptics.optical_depth import dry_air
 from restudy.gasoptics.planck import shared_out
 from restudy.gasoptics.reference import LongwaveOptics, ShortwaveOptics
@@ -74,11 +74,7 @@ class UkkonenNetwork(nn.Module):
 
     def forward(self, columns: Atmosphere) -> torch.Tensor:
         """Return the roots, (columns, layers, g), in the precision of the network."""
-        if missing := [x for x in self.inputs if x not in _SCALED and x not in columns.gases]:
-            raise GasOpticsError(
-                f"the atmosphere has no {', '.join(missing)}, which the network needs; give a mole "
-                "fraction, 0 where there is none."
-            )
+        columns.require((x for x in self.inputs if x not in ("tlay", "play")), "the network needs")
         found = [
             _SCALED[name](columns) if name in _SCALED else columns.gases[name]
             for name in self.inputs
@@ -136,7 +132,7 @@ class UkkonenLongwave(nn.Module):
         GasOpticsError
             If a gas is missing.
         """
-        columns = atmosphere if atmosphere.from_top else atmosphere.upside_down()
+        columns = atmosphere.top_down()
         tau = _optical_depth(self.absorption, columns)
         function = replace(self._empty, function=self.planck_function)
         fraction = self.planck(columns).square()
@@ -188,7 +184,7 @@ class UkkonenShortwave(nn.Module):
         GasOpticsError
             If a gas is missing.
         """
-        columns = atmosphere if atmosphere.from_top else atmosphere.upside_down()
+        columns = atmosphere.top_down()
         scattered = _optical_depth(self.rayleigh, columns)
         tau = _optical_depth(self.absorption, columns) + scattered
         ssa = scattered / tau.clamp(min=torch.finfo(tau.dtype).tiny)
@@ -256,26 +252,20 @@ def _optical_depth(network: UkkonenNetwork, columns: Atmosphere) -> torch.Tensor
 
 def _read(path: Path, kind: str, table: KDistribution) -> UkkonenNetwork:
     """Read one network, and check that it is what it ought to be."""
-    try:
-        file = xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise GasOpticsError(
-            f"{path} cannot be read as netCDF-4 ({error}); fetch it again with `restudy fetch`."
-        ) from error
+    file = read_netcdf(path)
     about = str(file.attrs.get("model_info", ""))
     if not about.endswith(kind):
         raise GasOpticsError(f"{path.name} says of itself {about!r}; expected {kind!r}.")
+    check_variables(file, ("nn_activation", "nn_inputs"), path.name, "a network")
     values = {str(name): file[name].to_numpy() for name in file.data_vars}
-    if missing := [name for name in ("nn_activation", "nn_inputs") if name not in values]:
-        raise GasOpticsError(f"{path.name} has no variable {missing[0]!r}; expected a network.")
     count = sum(name.startswith("nn_bias_") for name in values)
-    activations = [_text(x) for x in values["nn_activation"]]
+    activations = [text(x) for x in values["nn_activation"]]
     if activations != ["softsign"] * (count - 1) + ["linear"]:
         raise GasOpticsError(
             f"{path.name} has the activations {', '.join(activations)}; expected softsign between "
             "its layers and none at the end."
         )
-    inputs = tuple(_text(x) for x in values["nn_inputs"])
+    inputs = tuple(text(x) for x in values["nn_inputs"])
     hidden = tuple(len(values[f"nn_bias_{i}"]) for i in range(1, count))
     network = UkkonenNetwork(inputs, (len(inputs), *hidden, table.g_points))
     _fill(network, values, path.name)
@@ -298,7 +288,3 @@ def _fill(network: UkkonenNetwork, values: dict[str, np.ndarray], where: str) ->
                     f"{where}: {name} is {what}; expected finite numbers of shape {shape}."
                 )
             target.copy_(torch.from_numpy(found))
-
-
-def _text(label: object) -> str:
-    return label.decode().strip() if isinstance(label, bytes) else str(label).strip()
