@@ -26,7 +26,7 @@ from restudy.gasoptics import (
 )
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.les import Envelope
-from restudy.gasoptics.emulators.scores import FluxErrors
+from restudy.gasoptics.emulators.scores import FluxErrors, forcing
 from restudy.gasoptics.experiments_networks import Contender
 from restudy.gasoptics.reference import Fluxes, exact_optics
 from restudy.gasoptics.tables import KDistribution
@@ -50,10 +50,10 @@ def test_forcing_is_the_weighted_change_of_the_net_flux():
     down[2:4, 0] = torch.tensor([4.0, 8.0])  # the second experiment, at the top
     up[4:6, -1] = torch.tensor([4.0, 0.0])  # the third, at the surface
     fluxes = Fluxes(up, down)
-    assert experiments_reference.forcing(real, fluxes, 0).tolist() == [0.0, 7.0, 0.0]
-    assert experiments_reference.forcing(real, fluxes, -1).tolist() == [0.0, 0.0, -1.0]
+    top, surface = forcing(fluxes, real.weight)
+    assert (top.tolist(), surface.tolist()) == ([7.0, 0.0], [0.0, -1.0])
     table = experiments_reference.forcings(real, {"RRTMGP": fluxes})
-    assert table.index.tolist() == ["more", "less"]
+    assert table["RRTMGP"].to_dict() == {"more": 7.0, "less": 0.0}
 
 
 @pytest.fixture(params=["made_longwave", "made_shortwave"])

@@ -12,6 +12,7 @@ import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.datasets import k_distribution, line_by_line_fluxes, reference_fluxes
+from restudy.gasoptics.emulators.scores import forcing
 from restudy.gasoptics.reference import Fluxes, longwave, shortwave
 from restudy.gasoptics.rfmip import Rfmip
 from restudy.gasoptics.tables import KDistribution
@@ -200,30 +201,8 @@ def line_by_line_findings(errors: pd.DataFrame, spectrum: str) -> dict[str, floa
     return {claim: float(value) for claim, value in found.items()}
 
 
-def forcing(real: Rfmip, fluxes: Fluxes, level: int) -> np.ndarray:
-    """Return the change of the net downward flux from the present day, averaged over the sites.
-
-    Parameters
-    ----------
-    real : Rfmip
-        The atmospheres, with the weights of the sites.
-    fluxes : Fluxes
-        (experiments * sites, levels) [W/m2].
-    level : int
-        0 is the top, -1 the surface.
-
-    Returns
-    -------
-    numpy.ndarray, shape (experiments,)
-        Forcing [W/m2]; 0 for the present day.
-    """
-    net = (fluxes.down - fluxes.up)[:, level].reshape(len(real.experiments), real.sites)
-    mean = net.double().numpy() @ real.weight
-    return mean - mean[0]
-
-
-def forcings(real: Rfmip, fluxes: Mapping[str, Fluxes], level: int = 0) -> pd.DataFrame:
-    """Give the forcing of each experiment by several ways to compute the fluxes.
+def forcings(real: Rfmip, fluxes: Mapping[str, Fluxes]) -> pd.DataFrame:
+    """Give the forcing of each experiment at the top by several ways to compute the fluxes.
 
     Parameters
     ----------
@@ -231,16 +210,14 @@ def forcings(real: Rfmip, fluxes: Mapping[str, Fluxes], level: int = 0) -> pd.Da
         The atmospheres.
     fluxes : mapping of str to Fluxes
         By the name of the way, (experiments * sites, levels) [W/m2].
-    level : int
-        0 is the top, -1 the surface.
 
     Returns
     -------
     pandas.DataFrame
         One row for each of the experiments but the present day, one column for each way [W/m2].
     """
-    table = {name: forcing(real, found, level) for name, found in fluxes.items()}
-    return pd.DataFrame(table, index=list(real.experiments)).iloc[1:]
+    table = {name: forcing(found, real.weight)[0] for name, found in fluxes.items()}
+    return pd.DataFrame(table, index=list(real.experiments[1:]))
 
 
 def forcing_findings(table: pd.DataFrame, column: str, name: str) -> dict[str, float]:

@@ -32,7 +32,7 @@ from restudy.gasoptics.tables import KDistribution
 _BLOCK = 20  # columns at a time
 _VALIDATION = 7_000_000  # seed; no training has it
 
-SIMULATIONS = ("cabauw", "rcemip")
+SIMULATIONS = tuple(datasets.LES)
 Net = LongwaveNetwork | ShortwaveNetwork
 
 

@@ -27,6 +27,7 @@ from torch import nn
 from restudy.gasoptics.atmosphere import Atmosphere
 from restudy.gasoptics.emulators.network import Spectrum
 from restudy.gasoptics.emulators.paper_scaling import Standardisation, fast_exp, paper_inputs
+from restudy.gasoptics.emulators.roots import thickness_of
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.planck import ThermalSource, band_radiance
 from restudy.gasoptics.reference import LongwaveOptics, ShortwaveOptics
@@ -251,7 +252,7 @@ class PaperLongwave(nn.Module):
         level = torch.cat((above[:, :1], between, below[:, -1:]), dim=1)
         surface = layer[:, -1] * self._ratio(columns.t_sfc, columns.t_lay[:, -1])
         return LongwaveOptics(
-            tau=tau * thickness(columns, tau.dtype),
+            tau=tau * thickness_of(columns).to(tau.dtype),
             source=ThermalSource(layer=layer, level=level, surface=surface),
         )
 
@@ -317,7 +318,7 @@ class PaperShortwave(nn.Module):
         x = paper_inputs(columns, ozone=self.ozone)
         tau, ssa = self.tau(x, low), self.ssa(x, low)
         return ShortwaveOptics(
-            tau=tau * thickness(columns, tau.dtype),
+            tau=tau * thickness_of(columns).to(tau.dtype),
             ssa=ssa.clamp(0, 1),
             incoming=columns.irradiance[:, None].to(tau.dtype) * self.solar,
         )
@@ -330,8 +331,3 @@ def with_surface_of(optics: LongwaveOptics, exact: LongwaveOptics) -> LongwaveOp
     in the paper's way to its source: with the exact source the networks alone are judged.
     """
     return replace(optics, source=replace(optics.source, surface=exact.source.surface))
-
-
-def thickness(columns: Atmosphere, dtype: torch.dtype) -> torch.Tensor:
-    """Return the pressure between the levels around each layer [Pa], (columns, layers, 1)."""
-    return columns.p_lev.diff(dim=1).abs()[:, :, None].to(dtype)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from restudy.gasoptics.atmosphere import Atmosphere
-from restudy.gasoptics.emulators.paper_networks import LONGWAVE, SHORTWAVE, Quantity, thickness
+from restudy.gasoptics.emulators.paper_networks import LONGWAVE, SHORTWAVE, Quantity
 from restudy.gasoptics.emulators.paper_scaling import LEAST, fast_log, paper_inputs
+from restudy.gasoptics.emulators.roots import thickness_of
 from restudy.gasoptics.errors import GasOpticsError
 from restudy.gasoptics.optical_depth import absorption, locate
 from restudy.gasoptics.planck import band_radiance, planck_fraction
@@ -67,7 +68,7 @@ def longwave_samples(
         raise GasOpticsError(f"{table.name} is of the short wave; use lw-g256 or lw-g128.")
     a = columns.top_down()
     located = locate(table, a)
-    tau = absorption(table, a, located) / thickness(a, a.p_lay.dtype)
+    tau = absorption(table, a, located) / thickness_of(a)
     fraction = planck_fraction(table.planck, a, located)
     sizes = torch.tensor(table.sizes)
     sources = [
@@ -107,7 +108,7 @@ def shortwave_samples(
     """
     a = columns.top_down()
     optics = shortwave_optics(table, a)
-    tau = fast_log(_not_zero(optics.tau / thickness(a, a.p_lay.dtype)))
+    tau = fast_log(_not_zero(optics.tau / thickness_of(a)))
     outputs = tau, _not_zero(optics.ssa)
     first, second = (
         _samples(table, a, q, x, ozone=ozone) for q, x in zip(SHORTWAVE, outputs, strict=True)

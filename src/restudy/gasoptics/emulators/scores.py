@@ -280,13 +280,28 @@ def forcing_errors(emulated: Fluxes, exact: Fluxes, weight: np.ndarray) -> Forci
     difference = Fluxes(
         _difference("up", emulated.up, exact.up), _difference("down", emulated.down, exact.down)
     )
-    top, surface = _forcing(exact, weight)
-    top_error, surface_error = _forcing(difference, weight)
+    top, surface = forcing(exact, weight)
+    top_error, surface_error = forcing(difference, weight)
     return ForcingErrors(top, surface, top_error, surface_error)
 
 
-def _forcing(fluxes: Fluxes, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the change of the net downward flux from the first experiment, top and surface."""
+def forcing(fluxes: Fluxes, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the change of the net downward flux from the first experiment, top and surface.
+
+    Parameters
+    ----------
+    fluxes : Fluxes
+        From the top down, the sites of one experiment after the other [W/m2].
+    weight : numpy.ndarray, shape (sites,)
+        Weights of the sites in a mean; they add up to 1.
+
+    Returns
+    -------
+    top : numpy.ndarray, shape (experiments - 1,)
+        Forcing at the top [W/m2].
+    surface : numpy.ndarray, shape (experiments - 1,)
+        Forcing at the surface [W/m2].
+    """
     net = (fluxes.down.detach().double() - fluxes.up.detach().double()).cpu().numpy()
     mean = np.einsum("esl,s->el", net.reshape(-1, len(weight), net.shape[1]), weight)
     change = mean[1:] - mean[0]  # (experiments - 1, levels)
