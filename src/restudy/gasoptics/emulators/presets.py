@@ -33,7 +33,6 @@ class _Plan:
 
 _NEAR = ("perturbed", "drifted")
 _WIDE = ("perturbed", "drifted", "perturbed", "tropopauses")
-_ALL_KINDS = ("perturbed", "drifted", "perturbed", "anywhere", "shallow")
 _FULL = {
     ("lw-g256", False): _Plan((64,), (48, 32), 2, 24, (4500, 3000), 64, _WIDE),
     ("lw-g256", True): _Plan((160,), (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),

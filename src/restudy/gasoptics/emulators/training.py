@@ -82,8 +82,7 @@ class Recipe:
     copies : int
         How often a set has each of them.
     sketches : int
-        Of each column. With few, a network learns the errors of just these projections: with two,
-        its projected errors on fresh columns were twice to four times those of the training.
+        Of each column. With few, a network learns the errors of just these projections.
     heating : float
         What an error of 1 K/day in a layer counts, in W/m2 of flux at a level.
     total : float
