@@ -61,21 +61,30 @@ class Adam:
         loss : torch.Tensor, shape ()
             With its graph; parameters that it does not depend on stay as they are.
         """
-        gradients = torch.autograd.grad(
-            loss, self._parameters, allow_unused=True, materialize_grads=True
+        self.descend(
+            torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         )
-        with torch.no_grad():
-            slope = torch.cat([x.reshape(-1) for x in gradients])
-            if self._longest is not None:
-                norm = torch.linalg.vector_norm(slope)
-                slope *= (self._longest / (norm + 1e-6)).clamp(max=1.0)
-            self._mean.lerp_(slope, 1 - _MEAN)
-            self._square.mul_(_SQUARE).addcmul_(slope, slope, value=1 - _SQUARE)
-            rate = self._rate
-            if self._falling_over is not None:
-                rate *= 0.5 * (1 + math.cos(math.pi * self._steps / self._falling_over))
-            self._steps += 1
-            size = (self._square / (1 - _SQUARE**self._steps)).sqrt_().add_(_LEAST)
-            weights = torch.nn.utils.parameters_to_vector(self._parameters)
-            weights.addcdiv_(self._mean, size, value=-rate / (1 - _MEAN**self._steps))
-            torch.nn.utils.vector_to_parameters(weights, self._parameters)
+
+    @torch.no_grad()
+    def descend(self, slopes: Iterable[torch.Tensor]) -> None:
+        """Take a step against slopes that are known.
+
+        Parameters
+        ----------
+        slopes : iterable of torch.Tensor
+            Of a loss by each parameter, each of its shape.
+        """
+        slope = torch.cat([x.reshape(-1) for x in slopes])
+        if self._longest is not None:
+            norm = torch.linalg.vector_norm(slope)
+            slope *= (self._longest / (norm + 1e-6)).clamp(max=1.0)
+        self._mean.lerp_(slope, 1 - _MEAN)
+        self._square.mul_(_SQUARE).addcmul_(slope, slope, value=1 - _SQUARE)
+        rate = self._rate
+        if self._falling_over is not None:
+            rate *= 0.5 * (1 + math.cos(math.pi * self._steps / self._falling_over))
+        self._steps += 1
+        size = (self._square / (1 - _SQUARE**self._steps)).sqrt_().add_(_LEAST)
+        weights = torch.nn.utils.parameters_to_vector(self._parameters)
+        weights.addcdiv_(self._mean, size, value=-rate / (1 - _MEAN**self._steps))
+        torch.nn.utils.vector_to_parameters(weights, self._parameters)
