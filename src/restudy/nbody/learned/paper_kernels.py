@@ -84,8 +84,8 @@ def symmetric_log_slopes(
     """
     torch.tanh(z, out=f)
     torch.mul(z, f, out=slope).log1p_()
-    where, *filled = (x.numpy().reshape(-1) for x in (z, f, slope, bend))
-    _complete(where, *filled, where.dtype.type(1))
+    x, y, dy, ddy = (part.numpy().reshape(-1) for part in (z, f, slope, bend))
+    _complete(x, y, dy, ddy, x.dtype.type(1))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
