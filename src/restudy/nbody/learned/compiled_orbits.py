@@ -38,6 +38,8 @@ from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
 
+_ROOM = 4.0  # by which the table goes beyond the separations at the start
+
 
 @dataclass(frozen=True)
 class PairRun:
@@ -104,12 +106,20 @@ def integrate_learned(
     ExtrapolationWarning
         If there were separations outside the range of training.
     """
-    packed = pack(potential, cells=cells)
+    packed = pack(potential, cells=cells, reach=_reach(system))
     plan = step, steps, sample_every
     trajectory, seen = _integrate(system, packed, plan, split, hill_radii)
     coverage = Coverage(potential.separations, *(float(x) for x in np.sqrt(seen)))
     coverage.warn()
     return PairRun(trajectory, coverage)
+
+
+def _reach(system: System) -> tuple[float, float]:
+    """Return separations that the table has to have: those at the start, with room."""
+    first, second = np.triu_indices(system.bodies, 1)
+    apart = system.positions[first] - system.positions[second]
+    distances = np.linalg.norm(apart, axis=1)
+    return float(distances.min() / _ROOM), float(distances.max() * _ROOM)
 
 
 def integrate_uncoupled(
@@ -189,13 +199,17 @@ def _follow(
     places, gradient = np.zeros((3, number)), np.zeros((3, number))
     flat_q, flat_v = q.reshape(-1), v.reshape(-1)
     kept[0, 0], kept[1, 0] = q[:, :number], v[:, :number]
-    pair_kick(pair, masses, kepler, q, places, gradient, seen)
+    coupled = pair.table.size == 0 or pair.table.any()
+    if coupled:
+        pair_kick(pair, masses, kepler, q, places, gradient, seen)
     if watched and any_closer(places.T, near):
         return 0
     for sample in range(1, kept.shape[1]):
         _kick(v, gradient, kicks, 0.5 * step)
         for done in range(1, sample_every + 1):
             drift(flat_q, flat_v, planets, step)
+            if not coupled:
+                continue
             pair_kick(pair, masses, kepler, q, places, gradient, seen)
             if watched and any_closer(places.T, near):
                 return (sample - 1) * sample_every + done

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from restudy.nbody.catalogue import equal_binary, planetesimals, sun_jupiter_saturn, trappist_1
 from restudy.nbody.errors import NBodyError
@@ -368,5 +368,5 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     if len(values) < 2:
         raise NBodyError(f"{len(values)} values; an interval needs at least 2 seeds.")
     error = np.std(values, ddof=1) / np.sqrt(len(values))
-    quantile = stats.t.ppf(0.5 + 0.5 * confidence, len(values) - 1)
+    quantile = stdtrit(len(values) - 1, 0.5 + 0.5 * confidence)
     return Interval(float(np.mean(values)), float(quantile * error))
