@@ -21,7 +21,7 @@ class Adam:
     Parameters
     ----------
     parameters : iterable of torch.nn.Parameter
-        What is trained.
+        What is trained; they become views of one vector.
     rate : float
         Length of a first step.
     falling_over : int, optional
@@ -50,8 +50,9 @@ class Adam:
         self._parameters = list(parameters)
         self._rate, self._falling_over, self._longest = rate, falling_over, longest
         self._steps = 0
-        weights = torch.nn.utils.parameters_to_vector(self._parameters)
-        self._mean, self._square = torch.zeros_like(weights), torch.zeros_like(weights)
+        self._weights = torch.nn.utils.parameters_to_vector(self._parameters).detach()
+        torch.nn.utils.vector_to_parameters(self._weights, self._parameters)  # as views
+        self._mean, self._square = (torch.zeros_like(self._weights) for _ in range(2))
 
     def step(self, loss: torch.Tensor) -> None:
         """Take a step down a loss that depends on the parameters.
@@ -85,6 +86,4 @@ class Adam:
             rate *= 0.5 * (1 + math.cos(math.pi * self._steps / self._falling_over))
         self._steps += 1
         size = (self._square / (1 - _SQUARE**self._steps)).sqrt_().add_(_LEAST)
-        weights = torch.nn.utils.parameters_to_vector(self._parameters)
-        weights.addcdiv_(self._mean, size, value=-rate / (1 - _MEAN**self._steps))
-        torch.nn.utils.vector_to_parameters(weights, self._parameters)
+        self._weights.addcdiv_(self._mean, size, value=-rate / (1 - _MEAN**self._steps))
