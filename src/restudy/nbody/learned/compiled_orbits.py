@@ -29,6 +29,7 @@ from restudy.nbody.compiled_setup import (
 from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
+from restudy.nbody.lanes import inner, put
 from restudy.nbody.learned.compiled_pair import NOTHING, PackedPair, pack, pair_kick
 from restudy.nbody.learned.guard import Coverage
 from restudy.nbody.learned.pair_potential import PairPotential
@@ -198,7 +199,8 @@ def _follow(
     number = planets.number
     places, gradient = np.zeros((3, number)), np.zeros((3, number))
     flat_q, flat_v = q.reshape(-1), v.reshape(-1)
-    kept[0, 0], kept[1, 0] = q[:, :number], v[:, :number]
+    _keep(q, kept[0, 0])
+    _keep(v, kept[1, 0])
     coupled = pair.table.size == 0 or pair.table.any()
     if coupled:
         pair_kick(pair, masses, kepler, q, places, gradient, seen)
@@ -214,7 +216,8 @@ def _follow(
             if watched and any_closer(places.T, near):
                 return (sample - 1) * sample_every + done
             _kick(v, gradient, kicks, step if done < sample_every else 0.5 * step)
-        kept[0, sample], kept[1, sample] = q[:, :number], v[:, :number]
+        _keep(q, kept[0, sample])
+        _keep(v, kept[1, sample])
     return -1
 
 
@@ -226,3 +229,10 @@ def _kick(v: FloatArray, gradient: FloatArray, kicks: FloatArray, time: float) -
         for i in range(v.shape[1]):
             j = min(i, last)
             v[k, i] -= time * kicks[j] * gradient[k, j]
+
+
+@inner
+def _keep(x: FloatArray, kept: FloatArray) -> None:
+    """Copy planets, (3, width), without those that fill up vectors, (3, number)."""
+    for k in range(3):
+        put(kept[k], x[k, : kept.shape[1]])
