@@ -1,12 +1,14 @@
 """The questions of the chapter on small systems, and its figures."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib import pyplot as plt
 
 from restudy.claims import read_paper
@@ -22,7 +24,8 @@ from restudy.nbody import (
     experiments_unknown,
     figures,
 )
-from restudy.nbody.learned.pair_training import Recipe
+from restudy.nbody.learned.from_orbits import OrbitRecipe, train_from_orbits
+from restudy.nbody.learned.pair_training import NARROW, WIDE, Recipe
 from restudy.nbody.learned.paper_training import PaperSetup
 from restudy.nbody.learned.weights import shipped_potential
 
@@ -100,7 +103,7 @@ def test_the_pair_network_on_short_runs():
     setup = replace(quick, steps=2000, unseen=2, compact=1, swarm_steps=40, chart_steps=400)
     wide, narrow = (shipped_potential(name) for name in ("pair-wide", "pair-narrow"))
     networks = experiments_pair.Networks(wide, narrow, wide)
-    runs = experiments_pair.follow(setup, networks, seed=1)
+    runs = experiments_pair.follow(setup, wide, narrow, seed=1)
     asked = experiments_pair.findings(runs) | experiments_force.findings(networks)
     assert set(asked) < set(CLAIMS)
     assert not [name for name in asked if CLAIMS[name].needs]
@@ -118,6 +121,29 @@ def test_the_pair_network_on_short_runs():
     figures.chart(chart, "spacing", "mass", "phase", experiments_force.CHART_LABELS)
     table = experiments_force.errors_by_separation(networks)
     figures.pair_errors(table, experiments_force.ranges(networks))
+
+
+@pytest.mark.parametrize("retrain", [False, True])
+def test_networks_are_trained_beside_the_runs(retrain):
+    """With workers as without, and each for its own range."""
+    recipe = Recipe(systems=8, each=3, width=8, adam_steps=10, iterations=2)
+    orbits = OrbitRecipe(systems=8, steps=1, width=8, adam_steps=3, iterations=2)
+    setup = replace(
+        experiments_pair.Setup.quick(), recipe=recipe, from_orbits=orbits, retrain=retrain,
+        steps=200, unseen=1, compact=1, swarm_steps=5,
+    )  # fmt: skip
+    with ThreadPoolExecutor(2) as executor:
+        both = [
+            experiments_pair.train_and_follow(setup, seed=2, executor=x) for x in (None, executor)
+        ]
+    (networks, runs), (others, again) = both
+    expected = train_from_orbits(orbits, seed=2).potential
+    for mine in (networks, others):
+        assert torch.equal(mine.from_orbits.second, expected.second)
+        assert mine.narrow.separations == NARROW != mine.wide.separations == WIDE
+        assert (mine.wide.width == 8) == retrain
+    assert torch.equal(networks.wide.second, others.wide.second)
+    assert runs.growth.equals(again.growth)
 
 
 def test_a_step_of_untrained_weights_is_symplectic():

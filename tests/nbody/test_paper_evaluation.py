@@ -9,6 +9,7 @@ from restudy.nbody.errors import NBodyError
 from restudy.nbody.learned.kicked import frame_of
 from restudy.nbody.learned.paper_evaluation import (
     PaperKick,
+    accelerations,
     agreement,
     agreement_on,
     evaluate,
@@ -88,6 +89,17 @@ def test_agreement() -> None:
     assert found.true_size == pytest.approx(2.5)
     across = agreement(np.array([[-4.0, 3.0], [0.0, 0.0]]), true)
     assert (across.r2, across.cosine) == (-1, 0)
+
+
+def test_accelerations_of_many_bodies_with_their_star() -> None:
+    """Those of all rows one by one; the rows of stars are asked for too."""
+    inputs, found = body_samples(sun_jupiter_saturn(), 0.5, 300).inputs, network()
+    assert not inputs[::3].any()
+    single = [found.gradient(torch.from_numpy(row)[None])[0, 3:].detach() for row in inputs]
+    expected = torch.stack(single).numpy()
+    assert np.abs(expected[0]).max() > 0
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(accelerations(found, inputs), expected, rtol=1e-4, atol=1e-6 * size)
 
 
 def test_agreement_on_samples() -> None:

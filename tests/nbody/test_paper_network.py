@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from restudy.nbody.errors import NBodyError
-from restudy.nbody.learned.paper_network import PaperNetwork, paper_loss, symmetric_log
+from restudy.nbody.learned.paper_kernels import FewGradients, symmetric_log_slopes
+from restudy.nbody.learned.paper_network import (
+    PaperNetwork,
+    paper_loss,
+    paper_loss_slopes,
+    symmetric_log,
+)
 
 
 def network(width: int = 16, seed: int = 0) -> PaperNetwork:
@@ -119,3 +125,47 @@ def test_the_seed_decides() -> None:
 def test_no_units() -> None:
     with pytest.raises(NBodyError, match="0 units in a hidden layer; expected at least 1"):
         PaperNetwork(0, rng=torch.Generator())
+
+
+def test_the_activation_with_its_slopes() -> None:
+    """Against automatic differentiation, from where it is a cube to where it is a logarithm."""
+    grid = torch.logspace(-8, 3, 400, dtype=torch.float64)
+    x = torch.cat((-grid, torch.zeros(1, dtype=torch.float64), grid)).requires_grad_()
+    y = symmetric_log(x)
+    (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    (bend,) = torch.autograd.grad(slope.sum(), x)
+    found = [torch.empty_like(bend) for _ in range(3)]
+    symmetric_log_slopes(x.detach(), *found)
+    for one, other in zip(found, (y, slope, bend), strict=True):
+        torch.testing.assert_close(one, other.detach(), rtol=1e-12, atol=0)
+
+
+def test_a_few_bodies_in_compiled_code() -> None:
+    exact, x = network(24), bodies(3)
+    single = PaperNetwork(24, rng=torch.Generator().manual_seed(0))
+    expected = exact.gradient(x).detach().numpy()
+    found = FewGradients(single, 3)(x.float().numpy())
+    assert np.abs(expected).min() > 1e-6
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
+def test_the_loss_and_its_slopes_in_closed_form() -> None:
+    """A row that stands for three is three rows."""
+    predicted, targets, inputs = (bodies(7, seed=k) for k in (1, 2, 3))
+    times = torch.tensor([1, 1, 3, 1, 0, 2, 1])
+    each = predicted.clone().requires_grad_()
+    rows = torch.arange(7).repeat_interleave(times)
+    loss = paper_loss(each[rows], targets[rows], inputs[rows])
+    (slopes,) = torch.autograd.grad(loss, each)
+    weights = times.double()[:, None]
+    found, closed = paper_loss_slopes(predicted, targets, inputs, weights)
+    torch.testing.assert_close(found, loss.detach(), rtol=1e-13, atol=0)
+    torch.testing.assert_close(closed, slopes, rtol=1e-12, atol=1e-13)
+
+
+def test_the_loss_of_silence_has_slopes() -> None:
+    """Where the torque vanishes its length has none."""
+    silent, inputs, weights = torch.zeros(4, 6), bodies(4).float(), torch.ones(4, 1)
+    loss, slopes = paper_loss_slopes(silent, silent, inputs, weights)
+    assert float(loss) == 0
+    assert not slopes.any()

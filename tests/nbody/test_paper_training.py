@@ -9,6 +9,7 @@ import torch
 
 from restudy.nbody.catalogue import sun_jupiter_saturn
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.learned.paper_network import PaperNetwork, paper_loss
 from restudy.nbody.learned.paper_training import (
     BodySamples,
     PaperSetup,
@@ -94,6 +95,41 @@ def test_training_lowers_the_loss(samples: tuple[BodySamples, BodySamples]) -> N
     assert learning.steps[0] == 1
     assert learning.steps[-1] == 400
     assert np.median(learning.trained[-5:]) < 0.5 * np.median(learning.trained[:2])
+
+
+def test_training_is_that_by_automatic_differentiation(
+    samples: tuple[BodySamples, BodySamples],
+) -> None:
+    """All rows of a batch, stars too, in float64; the closed form has float32 and one star."""
+    setup = replace(SMALL, steps=20, batch=64, rate=1e-3)
+    found, learning = train_paper_network(*samples, setup, seed=7)
+    rng = torch.Generator().manual_seed(int(np.random.SeedSequence(7).generate_state(1)[0]))
+    network = PaperNetwork(setup.width, rng=rng).double()
+    first = [x.detach().clone() for x in network.parameters()]
+    optimiser = torch.optim.Adam(network.parameters(), lr=setup.rate)
+    rows, others = ([torch.from_numpy(x).double() for x in (s.inputs, s.targets)] for s in samples)
+
+    def batch_loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        drawn = torch.randint(len(x), (setup.batch,), generator=rng)
+        x = x[drawn].requires_grad_()
+        (slope,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
+        return paper_loss(slope, y[drawn], x)
+
+    for number in range(1, setup.steps + 1):
+        optimiser.zero_grad()
+        loss = batch_loss(*rows)
+        loss.backward()
+        optimiser.step()
+        if number in learning.steps:
+            k = learning.steps.index(number)
+            assert learning.trained[k] == pytest.approx(float(loss.detach()), rel=1e-3)
+            tested = batch_loss(*others)
+            assert learning.tested[k] == pytest.approx(float(tested.detach()), rel=1e-3)
+    moved = [x.detach() - start for x, start in zip(network.parameters(), first, strict=True)]
+    mine = [x.detach() - start for x, start in zip(found.parameters(), first, strict=True)]
+    for one, other in zip(mine, moved, strict=True):
+        assert other.abs().max() > 1e-3
+        assert torch.linalg.vector_norm(one - other) < 0.01 * torch.linalg.vector_norm(other)
 
 
 def test_training_is_reproducible(samples: tuple[BodySamples, BodySamples]) -> None:

@@ -179,30 +179,37 @@ class Runs:
     reversal: float
 
 
-def train(setup: Setup, *, seed: int, executor: Executor | None = None) -> Networks:
-    """Train the pair network from forces and from orbits.
+def train_and_follow(
+    setup: Setup, *, seed: int, executor: Executor | None = None
+) -> tuple[Networks, Runs]:
+    """Train the pair network from forces and from orbits, and follow all kinds of systems.
 
     Parameters
     ----------
     setup : Setup
-        The recipes.
+        The recipes, and how many systems and steps.
     seed : int
         Of systems and weights.
     executor : concurrent.futures.Executor, optional
-        Where they are trained side by side; the networks do not depend on it.
+        Where networks are trained and systems followed; neither depends on it.
 
     Returns
     -------
-    Networks
+    networks : Networks
         Where the setup does not train again, the long runs get those of the package.
+    runs : Runs
+        What `follow` returns. The training from orbits, which no run needs, goes on beside them.
     """
-    run: Callable[..., Iterable[PairPotential]] = map if executor is None else executor.map
+    start: Callable[..., Iterable[PairPotential]] = map if executor is None else executor.map
     recipes: list[Recipe | OrbitRecipe] = [setup.from_orbits]
     if setup.retrain:
-        recipes += [setup.recipe, replace(setup.recipe, separations=NARROW)]
-    seen, *trained = run(_trained, recipes, [seed] * len(recipes))
-    wide, narrow = trained or (shipped_potential(f"pair-{name}") for name in ("wide", "narrow"))
-    return Networks(wide, narrow, seen)
+        recipes = [setup.recipe, replace(setup.recipe, separations=NARROW), *recipes]
+    trained = iter(start(_trained, recipes, [seed] * len(recipes)))
+    shipped = (shipped_potential(f"pair-{name}") for name in ("wide", "narrow"))
+    source = trained if setup.retrain else shipped
+    wide, narrow = next(source), next(source)
+    runs = follow(setup, wide, narrow, seed=seed, executor=executor)
+    return Networks(wide, narrow, next(trained)), runs
 
 
 def _trained(recipe: Recipe | OrbitRecipe, seed: int) -> PairPotential:
@@ -212,7 +219,12 @@ def _trained(recipe: Recipe | OrbitRecipe, seed: int) -> PairPotential:
 
 
 def follow(
-    setup: Setup, networks: Networks, *, seed: int, executor: Executor | None = None
+    setup: Setup,
+    wide: PairPotential,
+    narrow: PairPotential,
+    *,
+    seed: int,
+    executor: Executor | None = None,
 ) -> Runs:
     """Follow all kinds of systems with the exact kick, the pair network and no kick.
 
@@ -220,8 +232,8 @@ def follow(
     ----------
     setup : Setup
         How many systems and steps.
-    networks : Networks
-        Of the kicks.
+    wide, narrow : PairPotential
+        Of the kicks; the narrow one is for TRAPPIST-1 alone.
     seed : int
         Of the systems.
     executor : concurrent.futures.Executor, optional
@@ -234,22 +246,22 @@ def follow(
     """
     run: Callable[..., Iterable[Comparison]] = map if executor is None else executor.map
     kinds = _cases(setup, seed, executor)
-    asked = [(case, networks.wide) for cases in kinds.values() for case in cases]
-    asked.append((kinds["TRAPPIST-1"][0], networks.narrow))
+    asked = [(case, wide) for cases in kinds.values() for case in cases]
+    asked.append((kinds["TRAPPIST-1"][0], narrow))
     if setup.million:
-        asked.append((evaluation.sun_jupiter_saturn(1_000_000, STEP), networks.wide))
+        asked.append((evaluation.sun_jupiter_saturn(1_000_000, STEP), wide))
     found = iter(list(run(evaluation.compare, *zip(*asked[::-1], strict=True)))[::-1])
     compared = {name: [next(found) for _ in cases] for name, cases in kinds.items()}
-    narrow, million = next(found), next(found, None)
-    runs = experiments_long.long_runs(networks.wide, setup.steps)
+    compared_narrow, million = next(found), next(found, None)
+    runs = experiments_long.long_runs(wide, setup.steps)
     return Runs(
         compared,
-        narrow,
+        compared_narrow,
         million,
         experiments_long.growth(runs),
-        experiments_long.eccentricities(networks.wide, setup.steps),
-        experiments_long.last_rounds(networks.wide, runs),
-        experiments_long.reversal(networks.wide),
+        experiments_long.eccentricities(wide, setup.steps),
+        experiments_long.last_rounds(wide, runs),
+        experiments_long.reversal(wide),
     )
 
 

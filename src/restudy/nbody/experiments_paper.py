@@ -70,7 +70,7 @@ class Setup:
     @classmethod
     def quick(cls) -> Self:
         """Make a setup of ten seconds: two short trainings."""
-        return cls(PaperSetup.quick(), 2, 200, 200)
+        return cls(PaperSetup.quick(), 2, 50, 200)
 
     @classmethod
     def full(cls) -> Self:

@@ -28,7 +28,7 @@ from restudy.nbody.compiled_setup import (
 )
 from restudy.nbody.compiled_single import Planets, Work, drift, kick
 from restudy.nbody.errors import NBodyError
-from restudy.nbody.lanes import inlined, inner
+from restudy.nbody.lanes import inlined, inner, put
 from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
@@ -219,10 +219,12 @@ def _follow(q, v, planets, work, h, steps, every, sequence, before, after, out_q
             if _stage(q, v, planets, work, h, flows[i], parts[i]):
                 return step - 1
         if step % every == 0:
-            here_q[:], here_v[:] = q, v
+            put(here_q, q)
+            put(here_v, v)
             apply(here_q, here_v, planets, work, h, flows[-1:], parts[-1:])
             apply(here_q, here_v, planets, work, h, after[0], after[1])
-            out_q[step // every], out_v[step // every] = here_q, here_v
+            put(out_q[step // every], here_q)
+            put(out_v[step // every], here_v)
         if step < steps and _stage(q, v, planets, work, h, flows[0], ends):
             return step
     return -1

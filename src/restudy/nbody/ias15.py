@@ -25,6 +25,7 @@ from restudy.nbody.compiled_forces import accelerate
 from restudy.nbody.compiled_setup import place_back
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.forces import Force, packed
+from restudy.nbody.lanes import put
 from restudy.nbody.radau import (
     newton_of_powers,
     nodes,
@@ -221,8 +222,8 @@ def _run(  # type: ignore[no-untyped-def]
                 now, lost_now = times[sample], 0.0
             else:
                 now, lost_now = _add(now, lost_now, step)
-        positions[sample] = x.reshape(-1, 3)
-        velocities[sample] = v.reshape(-1, 3)
+        put(positions[sample].reshape(-1), x)
+        put(velocities[sample].reshape(-1), v)
     return _DONE, now
 
 

@@ -41,6 +41,17 @@ inlined: Any = _njit(
 """Of functions that become a part of those that call them."""
 
 
+@inner
+def put(target, source):  # type: ignore[no-untyped-def]
+    """Copy an array, (n,), into another.
+
+    An assignment to a slice would compile the words of an error for shapes that do not fit, which
+    takes longer than the integrators.
+    """
+    for i in range(source.size):
+        target[i] = source[i]
+
+
 class Lanes(types.Type):
     """The type of a vector of float64."""
 

@@ -27,6 +27,7 @@ from restudy.nbody.compiled_setup import (
 )
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.forces import Force, packed
+from restudy.nbody.lanes import put
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
@@ -130,6 +131,6 @@ def _leap(masses, gravity, step, sample_every, extra, near, q, positions, veloci
                 return (sample - 1) * sample_every + done
             accelerate(masses, q, v, gravity, extra, a, lost)
             v += 0.5 * step * a
-        positions[sample] = q.reshape(-1, 3)
-        velocities[sample] = v.reshape(-1, 3)
+        put(positions[sample].reshape(-1), q)
+        put(velocities[sample].reshape(-1), v)
     return -1

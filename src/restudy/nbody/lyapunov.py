@@ -23,6 +23,7 @@ from restudy.nbody.compiled_setup import check_steps
 from restudy.nbody.compiled_single import drift, kick
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.flow import begun
+from restudy.nbody.lanes import put
 from restudy.nbody.splitting import REBOUND, Split
 from restudy.nbody.system import System
 from restudy.nbody.tangent import drift_deviations, kick_deviations
@@ -144,7 +145,8 @@ def _grow(q, v, dq, dv, planets, work, h, steps, every, growth, megno):  # type:
         return 0
     _normalise(dq, dv)
     for step in range(1, steps + 1):
-        q0[:], v0[:] = q, v
+        put(q0, q)
+        put(v0, v)
         drift(q, v, planets, h)
         drift_deviations(q0, v0, q, v, dq, dv, planets, h)
         kick_deviations(q, dq, dv, planets, h)

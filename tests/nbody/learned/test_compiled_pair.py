@@ -43,6 +43,33 @@ def test_network_and_table_give_the_ratio_of_torch(potential: PairPotential) -> 
     assert [force_ratio(bare, x * x) for x in r] == network.tolist()
 
 
+def test_a_table_beyond_the_range_of_training(potential: PairPotential) -> None:
+    """Its cells there are as small, and inside it is the same table, shifted."""
+    r = np.geomspace(0.011, 29.0, 300)
+    with torch.no_grad():
+        expected = potential.ratio(torch.as_tensor(r)).numpy()
+    wider, usual = pack(potential, reach=(0.01, 30.0)), pack(potential)
+    assert len(wider.table) == pytest.approx(4096 * np.log(3000) / np.log(100), abs=2)
+    assert wider.cells_per_unit == usual.cells_per_unit
+    found = np.array([force_ratio(wider, x * x) for x in r])
+    assert (found != [network_ratio(wider, x * x) for x in r]).mean() > 0.9  # it is read
+    assert abs(found - expected).max() < 1e-9 * abs(expected).max()
+    assert len(pack(potential, reach=(0.2, 5.0)).table) == 4096
+    assert len(pack(potential, cells=0, reach=(0.01, 30.0)).table) == 0
+
+
+def test_orbits_beyond_the_range_by_table_and_by_network(potential: PairPotential) -> None:
+    system = trappist_1().sorted()
+    with pytest.warns(ExtrapolationWarning):
+        runs = [
+            integrate_learned(system, potential, 2e-4, 500, cells=cells, hill_radii=0.0)
+            for cells in (0, 4096)
+        ]
+    network, table = (run.trajectory.positions for run in runs)
+    assert runs[0].coverage.least < 0.1 * RANGE.least
+    assert abs(table - network).max() < 1e-10
+
+
 def test_error_of_the_table_falls_with_the_fourth_power(potential: PairPotential) -> None:
     r = np.geomspace(0.11, 9.9, 1000)
     with torch.no_grad():

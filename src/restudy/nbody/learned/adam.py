@@ -21,7 +21,7 @@ class Adam:
     Parameters
     ----------
     parameters : iterable of torch.nn.Parameter
-        What is trained.
+        What is trained; they become views of one vector.
     rate : float
         Length of a first step.
     falling_over : int, optional
@@ -50,8 +50,9 @@ class Adam:
         self._parameters = list(parameters)
         self._rate, self._falling_over, self._longest = rate, falling_over, longest
         self._steps = 0
-        weights = torch.nn.utils.parameters_to_vector(self._parameters)
-        self._mean, self._square = torch.zeros_like(weights), torch.zeros_like(weights)
+        self._weights = torch.nn.utils.parameters_to_vector(self._parameters).detach()
+        torch.nn.utils.vector_to_parameters(self._weights, self._parameters)  # as views
+        self._mean, self._square = (torch.zeros_like(self._weights) for _ in range(2))
 
     def step(self, loss: torch.Tensor) -> None:
         """Take a step down a loss that depends on the parameters.
@@ -61,21 +62,28 @@ class Adam:
         loss : torch.Tensor, shape ()
             With its graph; parameters that it does not depend on stay as they are.
         """
-        gradients = torch.autograd.grad(
-            loss, self._parameters, allow_unused=True, materialize_grads=True
+        self.descend(
+            torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         )
-        with torch.no_grad():
-            slope = torch.cat([x.reshape(-1) for x in gradients])
-            if self._longest is not None:
-                norm = torch.linalg.vector_norm(slope)
-                slope *= (self._longest / (norm + 1e-6)).clamp(max=1.0)
-            self._mean.lerp_(slope, 1 - _MEAN)
-            self._square.mul_(_SQUARE).addcmul_(slope, slope, value=1 - _SQUARE)
-            rate = self._rate
-            if self._falling_over is not None:
-                rate *= 0.5 * (1 + math.cos(math.pi * self._steps / self._falling_over))
-            self._steps += 1
-            size = (self._square / (1 - _SQUARE**self._steps)).sqrt_().add_(_LEAST)
-            weights = torch.nn.utils.parameters_to_vector(self._parameters)
-            weights.addcdiv_(self._mean, size, value=-rate / (1 - _MEAN**self._steps))
-            torch.nn.utils.vector_to_parameters(weights, self._parameters)
+
+    @torch.no_grad()
+    def descend(self, slopes: Iterable[torch.Tensor]) -> None:
+        """Take a step against slopes that are known.
+
+        Parameters
+        ----------
+        slopes : iterable of torch.Tensor
+            Of a loss by each parameter, each of its shape.
+        """
+        slope = torch.cat([x.reshape(-1) for x in slopes])
+        if self._longest is not None:
+            norm = torch.linalg.vector_norm(slope)
+            slope *= (self._longest / (norm + 1e-6)).clamp(max=1.0)
+        self._mean.lerp_(slope, 1 - _MEAN)
+        self._square.mul_(_SQUARE).addcmul_(slope, slope, value=1 - _SQUARE)
+        rate = self._rate
+        if self._falling_over is not None:
+            rate *= 0.5 * (1 + math.cos(math.pi * self._steps / self._falling_over))
+        self._steps += 1
+        size = (self._square / (1 - _SQUARE**self._steps)).sqrt_().add_(_LEAST)
+        self._weights.addcdiv_(self._mean, size, value=-rate / (1 - _MEAN**self._steps))

@@ -17,6 +17,7 @@ from restudy.nbody.compiled_setup import filled, kepler_mu
 from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
+from restudy.nbody.lanes import inner, put
 from restudy.nbody.learned.compiled_pair import NEWTON, PackedPair, hermite, pair_kick
 from restudy.nbody.learned.perturbations import Field
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
@@ -155,7 +156,7 @@ def _carry(
                 )
         speeds += 0.5 * step * (places @ tides[n] + pulls[n])
         if n % every == 0:
-            kept[n // every - 1] = places
+            put(kept[n // every - 1].reshape(-1), places.reshape(-1))
 
 
 def _table(
@@ -196,7 +197,8 @@ def _follow(
     places, gradient = np.zeros((3, number)), np.zeros((3, number))
     pull, seen = np.zeros((3, number)), np.array([np.inf, 0.0])
     flat_q, flat_v = q.reshape(-1), v.reshape(-1)
-    kept[0, 0, :, 1:], kept[1, 0, :, 1:] = q[:, :number], v[:, :number]
+    _keep(q, kept[0, 0])
+    _keep(v, kept[1, 0])
     for done in range(kept.shape[1]):
         pair_kick(pair, masses, kepler, q, places, gradient, seen)
         if not _field(masses, gravity, places, start, per_unit, table, pull):
@@ -207,12 +209,20 @@ def _follow(
                     j = min(i, number - 1)
                     v[k, i] += 0.5 * step * (pull[k, j] - kicks[j] * gradient[k, j])
             if half == 0 and done > 0:
-                kept[0, done, :, 1:], kept[1, done, :, 1:] = q[:, :number], v[:, :number]
+                _keep(q, kept[0, done])
+                _keep(v, kept[1, done])
             if done == 0:
                 break
         if done + 1 < kept.shape[1]:
             drift(flat_q, flat_v, planets, step)
     return True
+
+
+@inner
+def _keep(x: FloatArray, kept: FloatArray) -> None:
+    """Copy planets, (3, width), to behind the barycentre, (3, N)."""
+    for k in range(3):
+        put(kept[k, 1:], x[k, : kept.shape[1] - 1])
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -29,6 +29,7 @@ from restudy.nbody.compiled_setup import (
 from restudy.nbody.compiled_single import Planets, drift
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import jacobi_masses
+from restudy.nbody.lanes import inner, put
 from restudy.nbody.learned.compiled_pair import NOTHING, PackedPair, pack, pair_kick
 from restudy.nbody.learned.guard import Coverage
 from restudy.nbody.learned.pair_potential import PairPotential
@@ -37,6 +38,8 @@ from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
+
+_ROOM = 4.0  # by which the table goes beyond the separations at the start
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,20 @@ def integrate_learned(
     ExtrapolationWarning
         If there were separations outside the range of training.
     """
-    packed = pack(potential, cells=cells)
+    packed = pack(potential, cells=cells, reach=_reach(system))
     plan = step, steps, sample_every
     trajectory, seen = _integrate(system, packed, plan, split, hill_radii)
     coverage = Coverage(potential.separations, *(float(x) for x in np.sqrt(seen)))
     coverage.warn()
     return PairRun(trajectory, coverage)
+
+
+def _reach(system: System) -> tuple[float, float]:
+    """Return separations that the table has to have: those at the start, with room."""
+    first, second = np.triu_indices(system.bodies, 1)
+    apart = system.positions[first] - system.positions[second]
+    distances = np.linalg.norm(apart, axis=1)
+    return float(distances.min() / _ROOM), float(distances.max() * _ROOM)
 
 
 def integrate_uncoupled(
@@ -188,19 +199,25 @@ def _follow(
     number = planets.number
     places, gradient = np.zeros((3, number)), np.zeros((3, number))
     flat_q, flat_v = q.reshape(-1), v.reshape(-1)
-    kept[0, 0], kept[1, 0] = q[:, :number], v[:, :number]
-    pair_kick(pair, masses, kepler, q, places, gradient, seen)
+    _keep(q, kept[0, 0])
+    _keep(v, kept[1, 0])
+    coupled = pair.table.size == 0 or pair.table.any()
+    if coupled:
+        pair_kick(pair, masses, kepler, q, places, gradient, seen)
     if watched and any_closer(places.T, near):
         return 0
     for sample in range(1, kept.shape[1]):
         _kick(v, gradient, kicks, 0.5 * step)
         for done in range(1, sample_every + 1):
             drift(flat_q, flat_v, planets, step)
+            if not coupled:
+                continue
             pair_kick(pair, masses, kepler, q, places, gradient, seen)
             if watched and any_closer(places.T, near):
                 return (sample - 1) * sample_every + done
             _kick(v, gradient, kicks, step if done < sample_every else 0.5 * step)
-        kept[0, sample], kept[1, sample] = q[:, :number], v[:, :number]
+        _keep(q, kept[0, sample])
+        _keep(v, kept[1, sample])
     return -1
 
 
@@ -212,3 +229,10 @@ def _kick(v: FloatArray, gradient: FloatArray, kicks: FloatArray, time: float) -
         for i in range(v.shape[1]):
             j = min(i, last)
             v[k, i] -= time * kicks[j] * gradient[k, j]
+
+
+@inner
+def _keep(x: FloatArray, kept: FloatArray) -> None:
+    """Copy planets, (3, width), without those that fill up vectors, (3, number)."""
+    for k in range(3):
+        put(kept[k], x[k, : kept.shape[1]])

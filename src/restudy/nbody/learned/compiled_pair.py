@@ -70,7 +70,9 @@ NOTHING = _constant(0.0)
 """No interaction."""
 
 
-def pack(potential: PairPotential, *, cells: int = _CELLS) -> PackedPair:
+def pack(
+    potential: PairPotential, *, cells: int = _CELLS, reach: tuple[float, float] | None = None
+) -> PackedPair:
     """Return a potential for compiled code.
 
     Parameters
@@ -79,7 +81,10 @@ def pack(potential: PairPotential, *, cells: int = _CELLS) -> PackedPair:
         On any device.
     cells : int
         Of the table over its range of training; 0 for none, then the network is evaluated for each
-        pair, as it is outside the range always.
+        pair, as it is outside the table always.
+    reach : tuple of float, optional
+        Separations that will be asked for; beyond the range of training the table goes on to these,
+        with cells of the same size [au].
 
     Returns
     -------
@@ -89,6 +94,15 @@ def pack(potential: PairPotential, *, cells: int = _CELLS) -> PackedPair:
     limits = potential.separations
     weights = {name: x.detach().cpu().numpy() for name, x in potential.named_parameters()}
     start, stop = 2 * math.log(limits.least), 2 * math.log(limits.most)
+    per_unit = cells / (stop - start)
+    before = after = 0
+    if reach is not None:
+        before, after = (
+            max(0, math.ceil(per_unit * beyond))
+            for beyond in (start - 2 * math.log(reach[0]), 2 * math.log(reach[1]) - stop)
+        )
+    if cells:
+        start, stop = start - before / per_unit, stop + after / per_unit
     return PackedPair(
         scale=limits.scale,
         half_width=limits.half_width,
@@ -99,8 +113,8 @@ def pack(potential: PairPotential, *, cells: int = _CELLS) -> PackedPair:
         last=weights["last"].copy(),
         last_bias=float(weights["last_bias"]),
         start=start,
-        cells_per_unit=cells / (stop - start),
-        table=_table(potential, start, stop, cells),
+        cells_per_unit=per_unit,
+        table=_table(potential, start, stop, before + cells + after),
     )
 
 
@@ -173,8 +187,7 @@ def network_ratio(pair: PackedPair, square: float) -> float:
 def force_ratio(pair: PackedPair, square: float) -> float:
     """Return the learned force over Newton's at a squared separation [au^2].
 
-    By the table where there is one and the separation is inside the range of training, by the
-    network elsewhere.
+    By the table where there is one and it has the separation, by the network elsewhere.
     """
     u = (math.log(square) - pair.start) * pair.cells_per_unit
     if not 0 <= u < pair.table.shape[0]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from restudy.nbody.compiled_drift import kepler_one
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import inertial_matrix, jacobi_masses
+from restudy.nbody.lanes import put
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
 from restudy.nbody.trajectory import Trajectory
@@ -337,7 +338,8 @@ def interaction_force(
 def _follow(q, v, masses, places, back, reduced, mu, gravity, h, steps, every, first, share, kept):  # type: ignore[no-untyped-def]
     """Fill positions, velocities and accelerations; give the step of a kick that is none, or -1."""
     acceleration = np.zeros_like(q)
-    kept[0, 0], kept[1, 0] = q, v
+    put(kept[0, 0].reshape(-1), q.reshape(-1))
+    put(kept[1, 0].reshape(-1), v.reshape(-1))
     for number in range(steps + 1):
         if number > 0:
             v = v + 0.5 * h * acceleration
@@ -347,7 +349,7 @@ def _follow(q, v, masses, places, back, reduced, mu, gravity, h, steps, every, f
             on_bodies, outwards = _forces(places @ q, q, masses, gravity)
             force = back @ on_bodies + outwards
             for i in range(len(q)):
-                acceleration[i] = part * force[i] / reduced[i]
+                put(acceleration[i], part * force[i] / reduced[i])
         else:
             acceleration[:] = 0.0
         if not np.isfinite(acceleration).all():
@@ -356,7 +358,9 @@ def _follow(q, v, masses, places, back, reduced, mu, gravity, h, steps, every, f
             continue
         if number % every == 0:
             row = number // every
-            kept[0, row], kept[1, row], kept[2, row] = q, v, acceleration
+            put(kept[0, row].reshape(-1), q.reshape(-1))
+            put(kept[1, row].reshape(-1), v.reshape(-1))
+            put(kept[2, row].reshape(-1), acceleration.reshape(-1))
         v = v + 0.5 * h * acceleration
     return -1
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from restudy.nbody.lanes import put
+
 
 class Weights(NamedTuple):
     """Three hidden layers and one of outputs.
@@ -48,7 +50,8 @@ def network_gradient(x, w):  # type: ignore[no-untyped-def]
 def _scaled(q, first, second):  # type: ignore[no-untyped-def]
     """Return the six scaled coordinates."""
     x = np.empty(6)
-    x[:3], x[3:] = q[0] / first, q[1] / second
+    put(x[:3], q[0] / first)
+    put(x[3:], q[1] / second)
     return x
 
 
@@ -64,7 +67,8 @@ def scalar_force(q, w, first, second, unit):  # type: ignore[no-untyped-def]
     """Return the forces (2, 3) of an energy of raw coordinates."""
     slope = network_gradient(_scaled(q, first, second), w)
     force = np.empty((2, 3))
-    force[0], force[1] = -unit / first * slope[:3], -unit / second * slope[3:]
+    put(force[0], -unit / first * slope[:3])
+    put(force[1], -unit / second * slope[3:])
     return force
 
 
@@ -75,8 +79,8 @@ def invariant_force(q, w, first, second, unit):  # type: ignore[no-untyped-def]
     x = np.array([np.sqrt((a * a).sum()), np.sqrt((b * b).sum()), (a * b).sum()])
     slope = network_gradient(x, w)
     force = np.empty((2, 3))
-    force[0] = -unit / first * (slope[0] / x[0] * a + slope[2] * b)
-    force[1] = -unit / second * (slope[1] / x[1] * b + slope[2] * a)
+    put(force[0], -unit / first * (slope[0] / x[0] * a + slope[2] * b))
+    put(force[1], -unit / second * (slope[1] / x[1] * b + slope[2] * a))
     return force
 
 
@@ -89,6 +93,6 @@ def pair_force(q, w, pairs, charges, length):  # type: ignore[no-untyped-def]
         square = (d * d).sum()
         x = np.array([0.5 * np.log(square / (length * length))])
         pull = -charges[k] / length * network_gradient(x, w)[0] / square
-        force[0] += pull * pairs[k, 0] * d
-        force[1] += pull * pairs[k, 1] * d
+        for i in range(2):
+            put(force[i], force[i] + pull * pairs[k, i] * d)
     return force

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy import stats
+from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from restudy.nbody.catalogue import equal_binary, planetesimals, sun_jupiter_saturn, trappist_1
 from restudy.nbody.errors import NBodyError
@@ -28,9 +29,13 @@ from restudy.nbody.learned.kicked import (
     frame_of,
     integrate_kicked,
 )
-from restudy.nbody.learned.paper_network import PaperNetwork
+from restudy.nbody.learned.paper_kernels import FewGradients
+from restudy.nbody.learned.paper_network import INPUTS, PaperNetwork
 from restudy.nbody.learned.paper_training import BodySamples
 from restudy.nbody.system import System
+
+_FEW = 7  # planets up to which compiled code is faster than BLAS
+_PART = 512  # rows whose arrays stay in the cache
 
 
 class PaperKick:
@@ -48,13 +53,15 @@ class PaperKick:
         self._network = network
         self._masses = frame.masses[1:, None]
         self._to_jacobi = np.linalg.inv(frame.heliocentric)
+        planets = len(self._masses)
+        self._few = FewGradients(network, planets) if planets <= _FEW else None
 
     def about_star(self, q: FloatArray, v: FloatArray) -> FloatArray:
         """Return accelerations about the star, (..., n, 3), of n bodies [au/yr2]."""
         x = np.concatenate((q, self._masses * v), axis=-1, dtype=np.float32, casting="same_kind")
-        with torch.inference_mode():
-            found = self._network.gradient(torch.from_numpy(x.reshape(-1, x.shape[-1])))
-        return found[:, 3:].double().numpy().reshape(q.shape)
+        if self._few is not None and x.ndim == 2:
+            return self._few(x)[:, 3:].astype(np.float64)
+        return accelerations(self._network, x.reshape(-1, x.shape[-1])).reshape(q.shape)
 
     def __call__(self, q: FloatArray, v: FloatArray, /) -> FloatArray:
         """Return Jacobi accelerations (N - 1, 3) [au/yr2]."""
@@ -171,10 +178,33 @@ def agreement(found: FloatArray, true: FloatArray) -> Agreement:
 
 def agreement_on(network: PaperNetwork, samples: BodySamples) -> Agreement:
     """Compare the network's accelerations with those of samples, its own kind of data."""
+    found = accelerations(network, samples.inputs)
+    return agreement(found, samples.targets[:, 3:].astype(np.float64))
+
+
+def accelerations(network: PaperNetwork, inputs: NDArray[np.float32]) -> FloatArray:
+    """Return what a network makes of many bodies.
+
+    Parameters
+    ----------
+    network : PaperNetwork
+        In float32.
+    inputs : numpy.ndarray of float32, shape (n, 6)
+        Positions and momenta; those of stars are zeros, of which one is asked for.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, 3)
+        Accelerations about the star [au/yr2].
+    """
+    planets = inputs.any(axis=1)
+    asked = np.concatenate((inputs[planets], np.zeros((1, INPUTS), np.float32)))
     with torch.inference_mode():
-        parts = torch.split(torch.from_numpy(samples.inputs), 8192)
-        found = torch.cat([network.gradient(part)[:, 3:] for part in parts])
-    return agreement(found.double().numpy(), samples.targets[:, 3:].astype(np.float64))
+        parts = torch.split(torch.from_numpy(asked), _PART)
+        given = torch.cat([network.gradient(part)[:, 3:] for part in parts]).double().numpy()
+    found = np.empty((len(inputs), 3))
+    found[planets], found[~planets] = given[:-1], given[-1]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,5 +368,5 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     if len(values) < 2:
         raise NBodyError(f"{len(values)} values; an interval needs at least 2 seeds.")
     error = np.std(values, ddof=1) / np.sqrt(len(values))
-    quantile = stats.t.ppf(0.5 + 0.5 * confidence, len(values) - 1)
+    quantile = stdtrit(len(values) - 1, 0.5 + 0.5 * confidence)
     return Interval(float(np.mean(values)), float(quantile * error))

@@ -152,3 +152,32 @@ def paper_loss(
     turn = torch.linalg.cross(a, p) - torch.linalg.cross(p, v)
     squares = (predicted - targets).square().mean()
     return squares + TORQUE_WEIGHT * torch.linalg.vector_norm(turn.sum(dim=0))
+
+
+def paper_loss_slopes(
+    predicted: torch.Tensor, targets: torch.Tensor, inputs: torch.Tensor, weights: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `paper_loss` of rows that stand for several, and its slopes, in closed form.
+
+    Parameters
+    ----------
+    predicted, targets, inputs : torch.Tensor, shape (n, 6)
+        As of `paper_loss`.
+    weights : torch.Tensor, shape (n, 1)
+        How many rows of the batch each stands for.
+
+    Returns
+    -------
+    loss : torch.Tensor, shape ()
+        The loss of the whole batch.
+    slopes : torch.Tensor, shape (n, 6)
+        By what is predicted.
+    """
+    p, wrong = inputs[:, 3:], predicted - targets
+    entries = 6 * weights.sum()
+    total = torch.linalg.cross(predicted[:, 3:] + predicted[:, :3], weights * p).sum(dim=0)
+    length = torch.linalg.vector_norm(total)
+    loss = (weights * wrong.square()).sum() / entries + TORQUE_WEIGHT * length
+    along = total / length if float(length) > 0 else total
+    turn = TORQUE_WEIGHT * torch.linalg.cross(p, along.expand_as(p))
+    return loss, weights * (2 / entries * wrong + turn.repeat(1, 2))

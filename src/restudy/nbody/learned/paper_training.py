@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +18,10 @@ from numpy.typing import NDArray
 from restudy.nbody.catalogue import three_body
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.learned.adam import Adam
+from restudy.nbody.learned.input_gradient import InputGradient
 from restudy.nbody.learned.kicked import follow_exactly
-from restudy.nbody.learned.paper_network import INPUTS, PaperNetwork, paper_loss
+from restudy.nbody.learned.paper_kernels import symmetric_log_slopes
+from restudy.nbody.learned.paper_network import INPUTS, PaperNetwork, paper_loss_slopes
 from restudy.nbody.system import System
 
 _LOG_EVERY = 20  # steps between entries of the learning curve
@@ -70,7 +71,7 @@ class PaperSetup:
 
     @classmethod
     def full(cls) -> PaperSetup:
-        """Return the authors' on every fifth of their samples: two minutes on one core."""
+        """Return the authors' on every fifth of their samples: a minute on one core."""
         return cls(sample_every=5)
 
     @classmethod
@@ -232,28 +233,47 @@ def train_paper_network(
 
     Notes
     -----
-    Rows of a batch are drawn with replacement, which spares a permutation of a million rows.
+    Rows of a batch are drawn with replacement, which spares a permutation of a million rows. The
+    star's rows, a third of them, are all the same: one is computed. Slopes are in closed form,
+    which takes 0.06 s a step where automatic differentiation of all rows takes 0.12 s.
     """
     rng = torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     network = PaperNetwork(setup.width, rng=rng)
+    gradient = InputGradient(
+        network.dense, network.last.weight, symmetric_log_slopes, setup.batch + 1
+    )
     optimiser = Adam(network.parameters(), setup.rate)
-    rows, others = (tuple(map(torch.from_numpy, (s.inputs, s.targets))) for s in (samples, test))
+    rows, others = _Rows(samples), _Rows(test)
     kept: list[tuple[int, float, float]] = []
-    for number in range(1, setup.steps + 1):
-        loss = _batch_loss(network, rows, setup.batch, rng)
-        optimiser.step(loss)
-        if number % _LOG_EVERY == 0 or number in (1, setup.steps):
-            with torch.no_grad():
-                tested = _batch_loss(network, others, setup.batch, rng)
-            kept.append((number, float(loss.detach()), float(tested)))
+    with torch.no_grad():
+        for number in range(1, setup.steps + 1):
+            loss, outer = rows.drawn_loss(gradient, setup.batch, rng)
+            optimiser.descend(gradient.slopes(outer))
+            if number % _LOG_EVERY == 0 or number in (1, setup.steps):
+                tested, _ = others.drawn_loss(gradient, setup.batch, rng)
+                kept.append((number, float(loss), float(tested)))
     if not np.isfinite(kept[-1][1]):
         raise NBodyError(f"the loss is {kept[-1][1]} after {setup.steps} steps; use a lower rate.")
     return network, PaperLearning(*zip(*kept, strict=True))
 
 
-def _batch_loss(
-    network: PaperNetwork, rows: tuple[Any, ...], batch: int, rng: torch.Generator
-) -> torch.Tensor:
-    inputs, targets = rows
-    drawn = torch.randint(len(inputs), (batch,), generator=rng)
-    return paper_loss(network.gradient(inputs[drawn]), targets[drawn], inputs[drawn])
+class _Rows:
+    """Samples as tensors, of which batches are drawn."""
+
+    def __init__(self, samples: BodySamples) -> None:
+        self._inputs, self._targets = map(torch.from_numpy, (samples.inputs, samples.targets))
+        self._planets = (self._inputs != 0).any(1)  # the others are stars
+
+    def drawn_loss(
+        self, gradient: InputGradient, batch: int, rng: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss of a batch, and its slopes by the gradients of its last call."""
+        drawn = torch.randint(len(self._inputs), (batch,), generator=rng)
+        planets = drawn[self._planets[drawn]]
+        pad = 0, 0, 0, 1  # the star
+        inputs, targets = (
+            torch.nn.functional.pad(x[planets], pad) for x in (self._inputs, self._targets)
+        )
+        weights = torch.ones(len(inputs), 1)
+        weights[-1] = batch - len(planets)
+        return paper_loss_slopes(gradient(inputs), targets, inputs, weights)
