@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.learned import pair_training
 from restudy.nbody.learned.force_samples import draw_snapshots
 from restudy.nbody.learned.from_orbits import OrbitRecipe, draw_windows, train_from_orbits
 from restudy.nbody.learned.interaction import PairInteraction
@@ -95,6 +96,19 @@ def test_learning_curve_falls() -> None:
     assert curve.slope == pytest.approx(np.mean(curve.slopes))
     assert len(curve.slopes) == 2
     assert [len(x) for x in curve.errors] == [2, 2]
+    assert curve.fitted == (2, 40)
+
+
+def test_the_law_is_fitted_before_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors made up of a law with the power -3 and a floor of 1e-6."""
+
+    def error(recipe: Recipe, seed: int, held_out: object) -> float:
+        return max(1e-2 * recipe.systems**-3.0, 1e-6)
+
+    monkeypatch.setattr(pair_training, "_median_error", error)
+    curve = learning_curve(SMALL, (1, 2, 5, 30, 100), seeds=(0, 1))
+    assert curve.fitted == (1, 2, 5)
+    assert curve.slopes == pytest.approx((-3, -3))
 
 
 def test_samples_that_cannot_be_drawn_are_refused() -> None:
