@@ -40,6 +40,7 @@ from restudy.nbody.compiled_batch import integrate_batch
 from restudy.nbody.compiled_setup import Scheme
 from restudy.nbody.composition import ABA_10_6_4, integrate_composition
 from restudy.nbody.correctors import integrate_corrected, integrate_lazy
+from restudy.nbody.diagnostics import energy_error
 from restudy.nbody.ias15 import integrate_ias15
 from restudy.nbody.leapfrog import integrate_leapfrog
 from restudy.nbody.system import System
@@ -69,7 +70,8 @@ def _ours(follow: Callable[[System, float, int, int], Trajectory]) -> Run:
         found = follow(system, step, steps, steps // samples)
         seconds = time.process_time() - before
         last = found.positions[-1]
-        return seconds, energy_error(system, found), last[1:] - last[0]
+        error = float(abs(energy_error(system.masses, found, system.gravity)).max())
+        return seconds, error, last[1:] - last[0]
 
     return run
 
@@ -106,16 +108,6 @@ ENGINES: dict[str, Run] = {
     "ours, leapfrog": _ours(integrate_leapfrog),
     "ours, IAS15": _ours(_adaptive),
 } | {name: _theirs(name) for name in peers.SETTINGS}
-
-
-def energy_error(system: System, run: Trajectory) -> float:
-    """Give the largest relative error of the energy."""
-    m, i, j = system.masses, *np.triu_indices(system.bodies, 1)
-    apart = np.linalg.norm(run.positions[:, i] - run.positions[:, j], axis=-1)
-    energy = 0.5 * (m * (run.velocities**2).sum(-1)).sum(-1) - system.gravity * (
-        m[i] * m[j] / apart
-    ).sum(-1)
-    return float(abs(energy / energy[0] - 1).max())
 
 
 def systems() -> dict[str, System]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from restudy.nbody.batch import tensors
 from restudy.nbody.catalogue import sun_jupiter_saturn
@@ -99,6 +100,48 @@ def test_a_long_step_is_warned_of(follow: Follow) -> None:
 def test_a_step_that_is_no_number_is_refused(follow: Follow) -> None:
     with pytest.raises(NBodyError, match="expected"):
         follow(sun_jupiter_saturn(), np.nan, 2)
+
+
+@pytest.mark.parametrize("step", ["0.1", None, 1j, [0.1, "a"]], ids=repr)
+@each(FIXED)
+def test_a_step_of_another_type_is_refused(follow: Follow, step: object) -> None:
+    with pytest.raises(NBodyError, match=r"the steps? (is|are) .*; expected (a number|numbers)\."):
+        follow(sun_jupiter_saturn(), step, 2)
+
+
+@pytest.mark.parametrize("plan", [("2",), (2.5,), (None,), (4, "2"), (4, 1.5)], ids=repr)
+@each(FIXED)
+def test_counts_of_another_type_are_refused(follow: Follow, plan: tuple[object, ...]) -> None:
+    with pytest.raises(NBodyError, match=r"(number of steps|sample_every) is .* whole number\."):
+        follow(sun_jupiter_saturn(), 0.1, *plan)
+
+
+def test_numbers_of_numpy_and_torch_are_taken() -> None:
+    system = sun_jupiter_saturn()
+    plain = integrate_compiled(system, 0.25, 4, sample_every=2)
+    other = integrate_compiled(system, np.float32(0.25), np.int32(4), sample_every=np.int64(2))
+    assert np.array_equal(plain.positions, other.positions)
+    both = [torch_(system, step, 4).positions for step in (0.25, torch.tensor(0.25).double())]
+    assert np.array_equal(*both)
+
+
+def test_steps_of_a_batch_are_one_or_one_each() -> None:
+    with pytest.raises(NBodyError, match=r"the steps have shape \(2,\); expected \(3,\) or one"):
+        integrate_batch([sun_jupiter_saturn()] * 3, [0.1, 0.2], 2)
+
+
+@pytest.mark.parametrize("times", ["a", ["0", "1"], None, [None], [1j], [[0.0], [0.0, 1.0]]])
+def test_times_of_another_type_are_refused(times: object) -> None:
+    with pytest.raises(NBodyError, match=r"the times are .*; expected numbers\."):
+        integrate_ias15(sun_jupiter_saturn(), times)
+    with pytest.raises(NBodyError, match="the tolerance is '1e-9'; expected a number"):
+        integrate_ias15(sun_jupiter_saturn(), [0.0, 1.0], (), "1e-9")
+
+
+@pytest.mark.parametrize("end", [1e300, -1e20])
+def test_times_that_no_run_reaches_are_refused(end: float) -> None:
+    with pytest.raises(NBodyError, match=r"the last time is .* more than 2\^53 steps"):
+        integrate_ias15(sun_jupiter_saturn(), [0.0, end])
 
 
 @pytest.mark.filterwarnings("ignore::restudy.nbody.errors.StepWarning")

@@ -157,7 +157,7 @@ def test_the_learning_curve_falls():
     table = experiments_force.learning_table(curve)
     assert table["error"].iloc[1] < table["error"].iloc[0]
     assert experiments_force.interval(curve) is None  # of one seed
-    figures.learning(table, curve.slope, 0.1)
+    figures.learning(table, curve.slope, curve.fitted, 0.1)
 
 
 def test_phases_of_trappist_are_drawn():

@@ -10,6 +10,7 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from restudy.nbody.arguments import check_whole, numbers
 from restudy.nbody.compiled_many import LANES, Block, Meetings, advance
 from restudy.nbody.compiled_setup import (
     Scheme,
@@ -109,9 +110,13 @@ def integrate_batch(
     """
     if not systems:
         raise NBodyError("no systems; expected at least one.")
+    check_whole("the number of threads", threads)
     if threads < 1:
         raise NBodyError(f"{threads} threads; expected at least 1.")
-    h = np.array(np.broadcast_to(np.asarray(step, dtype=np.float64), (len(systems),)))
+    given = numbers("the steps", step)
+    if given.shape not in ((), (len(systems),)):
+        raise NBodyError(f"the steps have shape {given.shape}; expected ({len(systems)},) or one.")
+    h = np.array(np.broadcast_to(given, (len(systems),)))
     for value in np.unique(h):
         check_steps(float(value), steps, sample_every, hill_radii)
     _check_alike(systems)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from restudy.nbody.arguments import check_number, check_whole
 from restudy.nbody.errors import NBodyError, StepWarning
 from restudy.nbody.splitting import Split
 from restudy.nbody.system import System
@@ -86,6 +87,10 @@ def mutual_hill_radii(masses: FloatArray, axes: FloatArray) -> FloatArray:
 
 def check_steps(step: float, steps: int, every: int, hill_radii: float) -> None:
     """Refuse what cannot be computed."""
+    check_number("the step", step)
+    check_whole("the number of steps", steps)
+    check_whole("sample_every", every)
+    check_number("hill_radii", hill_radii)
     if not np.isfinite(step) or step == 0:
         raise NBodyError(f"the step is {step:g} yr; expected a finite number other than 0.")
     if steps < 1:

@@ -114,7 +114,7 @@ def errors_by_separation(networks: Networks) -> pd.DataFrame:
             {
                 "kick": name,
                 "separation": r,
-                "error": _force_error(potential, torch.from_numpy(r)).clip(1e-9),
+                "error": _force_error(potential, torch.from_numpy(r)).clip(1e-10),
             }
         )
         for name, potential in ((WIDE, networks.wide), (SHORT, networks.narrow))

@@ -78,7 +78,7 @@ class Setup:
         """Make a setup of half a minute: long runs with the networks of the package."""
         return cls(
             Recipe.quick(),
-            Recipe(each=4, width=16, adam_steps=100, iterations=20),
+            Recipe(each=4, width=16, adam_steps=100, iterations=60),
             OrbitRecipe.quick(),
             retrain=False,
             steps=100_000,
@@ -88,7 +88,7 @@ class Setup:
             swarm_steps=500,
             chart_steps=20_000,
             phases=3,
-            counts=(3, 10, 30),
+            counts=(2, 5, 10, 30),
             seeds=(1,),
         )
 
@@ -97,7 +97,7 @@ class Setup:
         """Make a setup of some minutes: the networks of the package are trained again."""
         return cls(
             Recipe.full(),
-            Recipe(width=16, adam_steps=200, iterations=60),
+            Recipe(width=16, adam_steps=200, iterations=200),
             OrbitRecipe(),
             retrain=True,
             steps=100_000,
@@ -107,7 +107,7 @@ class Setup:
             swarm_steps=5_000,
             chart_steps=100_000,
             phases=20,
-            counts=(2, 5, 10, 30, 100, 300),
+            counts=(2, 3, 5, 7, 10, 20, 30, 100, 300),
             seeds=(1, 2, 3, 4, 5),
         )
 
@@ -115,8 +115,8 @@ class Setup:
     def paper(cls) -> Self:
         """Make a setup with more systems and a million steps for each."""
         return cls(
-            Recipe(systems=4000, adam_steps=1000, iterations=400),
-            Recipe(adam_steps=300, iterations=150),
+            Recipe.paper(),
+            Recipe(adam_steps=300, iterations=400),
             OrbitRecipe(systems=4000),
             retrain=True,
             steps=1_000_000,
@@ -126,7 +126,7 @@ class Setup:
             swarm_steps=50_000,
             chart_steps=1_000_000,
             phases=200,
-            counts=(2, 5, 10, 30, 100, 300, 1000),
+            counts=(2, 3, 5, 7, 10, 20, 30, 100, 300, 1000),
             seeds=tuple(range(1, 11)),
         )
 

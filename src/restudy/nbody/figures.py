@@ -272,7 +272,7 @@ def pair_errors(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]) 
     for name, rows in table.groupby("kick", sort=False):
         ax.plot(rows["separation"], rows["error"], color=COLOURS[str(name)], label=str(name))
         low, high = ranges[str(name)]
-        y = 3e-8 if name == "pair network" else 1.2e-8
+        y = 3e-11 if name == "pair network" else 1e-11
         ax.plot([low, high], [y, y], color=COLOURS[str(name)], lw=5, solid_capstyle="butt")
     ax.set(
         xscale="log",
@@ -319,7 +319,9 @@ def chart(table: pd.DataFrame, x: str, y: str, value: str, labels: Mapping[str, 
     return ax
 
 
-def learning(table: pd.DataFrame, power: float, half_width: float | None = None) -> Sequence[Axes]:
+def learning(
+    table: pd.DataFrame, power: float, fitted: Sequence[int], half_width: float | None = None
+) -> Sequence[Axes]:
     """Draw the error of the pair force over the number of systems of the training.
 
     Parameters
@@ -328,6 +330,8 @@ def learning(table: pd.DataFrame, power: float, half_width: float | None = None)
         Columns ``systems`` and ``error``, relative.
     power : float
         Of the law that was fitted.
+    fitted : sequence of int
+        The numbers of systems that it was fitted to.
     half_width : float, optional
         Of its interval of 95 %.
 
@@ -338,8 +342,9 @@ def learning(table: pd.DataFrame, power: float, half_width: float | None = None)
     """
     _, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
     ax.plot(table["systems"], table["error"], "D", color=style.OURS, ms=5, label="trainings")
-    x = np.array([table["systems"].min(), table["systems"].max()], dtype=float)
-    factor = np.exp(np.mean(np.log(table["error"]) - power * np.log(table["systems"])))
+    x = np.array([min(fitted), max(fitted)], dtype=float)
+    part = table[table["systems"].isin(fitted)]
+    factor = np.exp(np.mean(np.log(part["error"]) - power * np.log(part["systems"])))
     interval = "" if half_width is None else f" ± {half_width:.1g}"
     label = f"power {power:.2g}{interval}"
     ax.plot(x, factor * x**power, color=style.BASELINE, lw=1, label=label)

@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike
 
+from restudy.nbody.arguments import check_number, numbers
 from restudy.nbody.compiled_forces import accelerate
 from restudy.nbody.compiled_setup import place_back
 from restudy.nbody.errors import NBodyError
@@ -42,6 +43,7 @@ _NODES, _RECIPROCAL = nodes(), reciprocal_differences()
 _POWERS, _NEWTON = powers_of_newton(), newton_of_powers()
 _MOST_ITERATIONS = 12
 _LEAST_SHRINKING = 0.25  # a step that should have been shorter than this part of it is done again
+_MOST_STEPS = 2.0**53
 _DONE, _STUCK, _NO_NUMBER = 0, 1, 2
 
 
@@ -91,7 +93,7 @@ def integrate_ias15(
     Raises
     ------
     NBodyError
-        If times are not in order, or bodies collide.
+        If times are not in order, or too late for any computer, or bodies collide.
 
     Notes
     -----
@@ -140,6 +142,7 @@ def run_ias15(
     """
     when = _checked(times, tolerance)
     start = system.barycentric()
+    _refuse_without_end(start, when)
     positions = np.empty((len(when), start.bodies, 3))
     velocities = np.empty_like(positions)
     counts = np.zeros(3, dtype=np.int64)
@@ -154,7 +157,8 @@ def run_ias15(
 
 
 def _checked(times: ArrayLike, tolerance: float) -> np.ndarray:
-    when = np.array(times, dtype=np.float64)
+    when = numbers("the times", times)
+    check_number("the tolerance", tolerance)
     if when.ndim != 1 or not len(when) or not np.isfinite(when).all():
         raise NBodyError(f"the times have shape {when.shape}; expected (samples,), finite numbers.")
     forth, back = np.diff(when, prepend=0.0), -np.diff(when, prepend=0.0)
@@ -166,6 +170,16 @@ def _checked(times: ArrayLike, tolerance: float) -> np.ndarray:
     if not 0 < tolerance < 1:
         raise NBodyError(f"the tolerance is {tolerance:g}; expected between 0 and 1, as 1e-9.")
     return when
+
+
+def _refuse_without_end(start: System, times: np.ndarray) -> None:
+    """Refuse times so late that a double cannot tell a step from the next."""
+    first = _first_step(start.masses, start.gravity, start.positions, start.velocities)
+    if not abs(times[-1]) <= _MOST_STEPS * first:
+        raise NBodyError(
+            f"the last time is {times[-1]:g} yr, more than 2^53 steps of {first:.3g} yr away; "
+            f"expected at most {_MOST_STEPS * first:.3g} yr, and far less to see the end."
+        )
 
 
 def _reason(status: int, at: float) -> str:

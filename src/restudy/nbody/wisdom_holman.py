@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from restudy.nbody.arguments import check_whole, numbers
 from restudy.nbody.errors import NBodyError, StepWarning
 from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.jacobi import from_jacobi, to_jacobi
@@ -263,6 +264,10 @@ def check_start(
             raise NBodyError(f"{name}{where} is no finite number; expected one.")
     if not bool((masses > 0).all()):
         raise NBodyError(f"the least mass is {float(masses.min()):g}; expected masses above 0.")
+    if not isinstance(step, torch.Tensor):
+        numbers("the steps", step)
+    check_whole("the number of steps", steps)
+    check_whole("sample_every", sample_every)
     h = torch.as_tensor(step)
     if h.ndim and (tuple(h.shape) != shape[:1] or len(shape) == 2):
         raise NBodyError(f"step has shape {tuple(h.shape)}; expected one, or one a system.")

@@ -1,55 +1,54 @@
-"""Training on a range of two decades, in seconds; and the solver of least squares by itself."""
+"""Training on a range of two decades, in seconds."""
 
 import concurrent.futures
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.learned import pair_training
 from restudy.nbody.learned.force_samples import draw_snapshots
 from restudy.nbody.learned.from_orbits import OrbitRecipe, draw_windows, train_from_orbits
 from restudy.nbody.learned.interaction import PairInteraction
-from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
 from restudy.nbody.learned.pair_potential import Newton, PairPotential, SeparationRange
 from restudy.nbody.learned.pair_training import (
     ForceErrors,
     Recipe,
+    _Objective,
     force_errors,
     learning_curve,
     train_from_forces,
+    train_on,
 )
 
 RANGE = SeparationRange(0.1, 10.0)
 SMALL = Recipe(RANGE, systems=30, each=4, width=8, adam_steps=100, iterations=25)
 
 
-def test_least_squares_of_rosenbrocks_valley() -> None:
-    def residuals(x: torch.Tensor) -> torch.Tensor:
-        return torch.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
+def test_the_descent_has_the_squares_of_all_snapshots() -> None:
+    """128 rows against the accelerations of every snapshot, for weights before and after."""
+    snapshots = draw_snapshots(RANGE, 60, 4, seed=2)
+    objective = _Objective(snapshots)
+    at, matrix, right = objective.compressed(RANGE)
+    assert matrix.shape == (128, 128)
+    trained = train_on(snapshots, replace(SMALL, iterations=5), seed=0).potential
+    others = [PairPotential(RANGE, 8, rng=torch.Generator().manual_seed(k)) for k in range(3)]
+    with torch.no_grad():
+        left = [
+            float(objective.errors(p).sum() - ((matrix @ p.ratio(at) - right) ** 2).sum())
+            for p in (trained, *others)
+        ]
+        sizes = [float(objective.errors(p).sum()) for p in (trained, *others)]
+    assert max(abs(x) / size for x, size in zip(left, sizes, strict=True)) < 1e-8
+    assert max(sizes) / min(sizes) > 1e4
 
-    def equations(x: torch.Tensor) -> NormalEquations:
-        J = torch.func.jacrev(residuals)(x)
-        return NormalEquations(J.T @ J, J.T @ residuals(x))
 
-    fit = levenberg_marquardt(
-        torch.tensor([-1.2, 1.0]).double(),
-        lambda x: float((residuals(x) ** 2).sum()),
-        equations,
-        iterations=50,
-    )
-    assert torch.allclose(fit.parameters, torch.ones(2).double(), atol=1e-8)
-    assert list(fit.costs) == sorted(fit.costs, reverse=True)
-
-
-def test_a_start_without_a_cost_is_refused() -> None:
-    with pytest.raises(NBodyError, match="the sum of squares at the start is nan"):
-        levenberg_marquardt(
-            torch.zeros(1),
-            lambda x: float("nan"),
-            lambda x: NormalEquations(torch.eye(1), x),
-            iterations=1,
-        )
+def test_few_snapshots_leave_fewer_rows() -> None:
+    _, matrix, right = _Objective(draw_snapshots(RANGE, 2, 3, seed=2)).compressed(RANGE)
+    assert matrix.shape == (18, 128)
+    assert right.shape == (18,)
 
 
 def test_training_learns_the_force_and_not_only_the_samples() -> None:
@@ -97,6 +96,19 @@ def test_learning_curve_falls() -> None:
     assert curve.slope == pytest.approx(np.mean(curve.slopes))
     assert len(curve.slopes) == 2
     assert [len(x) for x in curve.errors] == [2, 2]
+    assert curve.fitted == (2, 40)
+
+
+def test_the_law_is_fitted_before_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors made up of a law with the power -3 and a floor of 1e-6."""
+
+    def error(recipe: Recipe, seed: int, held_out: object) -> float:
+        return max(1e-2 * recipe.systems**-3.0, 1e-6)
+
+    monkeypatch.setattr(pair_training, "_median_error", error)
+    curve = learning_curve(SMALL, (1, 2, 5, 30, 100), seeds=(0, 1))
+    assert curve.fitted == (1, 2, 5)
+    assert curve.slopes == pytest.approx((-3, -3))
 
 
 def test_samples_that_cannot_be_drawn_are_refused() -> None:

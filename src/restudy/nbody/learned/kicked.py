@@ -16,6 +16,7 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
+from restudy.nbody.arguments import check_number, check_whole
 from restudy.nbody.compiled_drift import kepler_one
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.jacobi import inertial_matrix, jacobi_masses
@@ -183,6 +184,9 @@ def integrate_kicked(
     As in the authors' code, any step is taken and no encounter is looked for:
     `restudy.nbody.encounters.check_trajectory` finds those of a run.
     """
+    check_number("the step", step)
+    check_whole("the number of steps", steps)
+    check_whole("sample_every", sample_every)
     if steps < 1 or sample_every < 1:
         raise NBodyError(f"{steps} steps, one in {sample_every} kept; expected 1 or more of both.")
     start = kick if first is None else first
@@ -190,26 +194,23 @@ def integrate_kicked(
         return follow_exactly(
             system, step, steps, sample_every=sample_every, first=start.share, share=kick.share
         ).states()
-    frame = frame_of(system)
-    q, v = frame.jacobi(system.positions), frame.jacobi(system.velocities)
-    shape = (steps // sample_every + 1, *q.shape)
-    positions, velocities = np.empty(shape), np.empty(shape)
-    positions[0], velocities[0] = q, v
+    run = _begun(system, step, steps, sample_every)
+    q, v = run.positions[0], run.velocities[0]
     acceleration = _checked(start(q, v), 0.0)
     for number in range(1, steps + 1):
         v = v + 0.5 * step * acceleration
-        q, v = drift(q, v, frame.mu, step)
+        q, v = drift(q, v, run.frame.mu, step)
         acceleration = _checked(kick(q, v), number * step)
-        v = v + 0.5 * step * acceleration
         if number % sample_every == 0:
-            positions[number // sample_every], velocities[number // sample_every] = q, v
-    times = step * sample_every * np.arange(shape[0])
-    return JacobiTrajectory(frame, times, positions, velocities)
+            row = number // sample_every
+            run.positions[row], run.velocities[row], run.accelerations[row] = q, v, acceleration
+        v = v + 0.5 * step * acceleration
+    return run.states()
 
 
 @dataclass(frozen=True, eq=False)
-class ExactRun:
-    """A run with the exact kick, or a share of it.
+class KickedRun:
+    """A run with what its kicks were.
 
     Attributes
     ----------
@@ -240,6 +241,14 @@ class ExactRun:
         return JacobiTrajectory(self.frame, times, self.positions, velocities)
 
 
+def _begun(system: System, step: float, steps: int, sample_every: int) -> KickedRun:
+    """Return a run that has its start, and room for its samples."""
+    frame = frame_of(system)
+    kept = np.zeros((3, steps // sample_every + 1, system.bodies - 1, 3))
+    kept[0, 0], kept[1, 0] = frame.jacobi(system.positions), frame.jacobi(system.velocities)
+    return KickedRun(frame, step, sample_every, *kept)
+
+
 def follow_exactly(
     system: System,
     step: float,
@@ -248,7 +257,7 @@ def follow_exactly(
     sample_every: int = 1,
     first: float = 1.0,
     share: float = 1.0,
-) -> ExactRun:
+) -> KickedRun:
     """Follow a system with the exact kick, compiled; as `integrate_kicked` does.
 
     Parameters
@@ -266,7 +275,7 @@ def follow_exactly(
 
     Returns
     -------
-    ExactRun
+    KickedRun
         The start, and each `sample_every`-th step.
 
     Raises
@@ -274,16 +283,15 @@ def follow_exactly(
     NBodyError
         If a kick is no number.
     """
-    frame = frame_of(system)
-    q, v = frame.jacobi(system.positions), frame.jacobi(system.velocities)
-    kept = np.zeros((3, steps // sample_every + 1, *q.shape))
+    run = _begun(system, step, steps, sample_every)
+    frame, kept = run.frame, (run.positions, run.velocities, run.accelerations)
     failed = _follow(
-        *(q, v, frame.masses, frame.places, frame.places.T.copy(), frame.reduced, frame.mu),
+        *(frame.masses, frame.places, frame.places.T.copy(), frame.reduced, frame.mu),
         *(frame.gravity, step, steps, sample_every, first, share, kept),
     )
     if failed >= 0:
         _checked(np.array(np.nan), failed * step)
-    return ExactRun(frame, step, sample_every, *kept)
+    return run
 
 
 def _checked(acceleration: FloatArray, time: float) -> FloatArray:
@@ -335,11 +343,11 @@ def interaction_force(
 
 
 @njit(cache=True, nogil=True)
-def _follow(q, v, masses, places, back, reduced, mu, gravity, h, steps, every, first, share, kept):  # type: ignore[no-untyped-def]
+def _follow(masses, places, back, reduced, mu, gravity, h, steps, every, first, share, kept):  # type: ignore[no-untyped-def]
     """Fill positions, velocities and accelerations; give the step of a kick that is none, or -1."""
+    positions, velocities, accelerations = kept
+    q, v = positions[0].copy(), velocities[0].copy()
     acceleration = np.zeros_like(q)
-    put(kept[0, 0].reshape(-1), q.reshape(-1))
-    put(kept[1, 0].reshape(-1), v.reshape(-1))
     for number in range(steps + 1):
         if number > 0:
             v = v + 0.5 * h * acceleration
@@ -358,9 +366,9 @@ def _follow(q, v, masses, places, back, reduced, mu, gravity, h, steps, every, f
             continue
         if number % every == 0:
             row = number // every
-            put(kept[0, row].reshape(-1), q.reshape(-1))
-            put(kept[1, row].reshape(-1), v.reshape(-1))
-            put(kept[2, row].reshape(-1), acceleration.reshape(-1))
+            put(positions[row].reshape(-1), q.reshape(-1))
+            put(velocities[row].reshape(-1), v.reshape(-1))
+            put(accelerations[row].reshape(-1), acceleration.reshape(-1))
         v = v + 0.5 * h * acceleration
     return -1
 

@@ -21,7 +21,7 @@ from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.ias15 import integrate_ias15
 from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
 from restudy.nbody.learned.compiled_field import carry_derivatives, follow_field
-from restudy.nbody.learned.least_squares import NormalEquations, levenberg_marquardt
+from restudy.nbody.learned.least_squares import levenberg_marquardt
 from restudy.nbody.learned.perturbations import Field, FieldKick
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
@@ -184,10 +184,11 @@ def fit_orbits(
     problem = _Problem(observations, guess, field, prior)
     start = problem.start()
     fit = levenberg_marquardt(
-        start, problem.cost, problem.equations, iterations=iterations, tolerance=1e-6
+        start, problem.rows, problem.jacobian, iterations=iterations, tolerance=1e-6
     )
     count = field.size if field else 0
-    matrix = problem.equations(fit.parameters).matrix
+    J = problem.jacobian(fit.parameters)
+    matrix = J.T @ J
     size = matrix.diagonal().sqrt().clamp_min(1e-300)  # a field may be 1e-9 of what velocities are
     scaled = torch.linalg.pinv(matrix / size / size[:, None], hermitian=True)
     covariance = (scaled / size / size[:, None])[:count, :count]
@@ -295,32 +296,25 @@ class _Problem:
         with torch.no_grad():
             return (self.seen(self.states(parameters)[0]) - self.target) / self.error
 
-    def cost(self, parameters: torch.Tensor) -> float:
-        """Return the sum of squares, infinite where the orbits are no numbers."""
+    def rows(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Return the residuals and those of the prior, infinite where the orbits are no numbers."""
         try:
-            total = float((self.residuals(parameters) ** 2).sum())
+            seen = self.residuals(parameters).flatten()
         except NBodyError:
-            return float("inf")
-        return total + float((self._prior_residuals(parameters) ** 2).sum())
-
-    def _prior_residuals(self, parameters: torch.Tensor) -> torch.Tensor:
+            seen = torch.full((self.target.numel(),), torch.inf, dtype=torch.float64)
         if self.prior is None:
-            return torch.zeros(0, dtype=torch.float64)
-        return (parameters - self.start())[: self.fields] / self.prior
+            return seen
+        return torch.cat([seen, (parameters - self.start())[: self.fields] / self.prior])
 
-    def equations(self, parameters: torch.Tensor) -> NormalEquations:
-        """Return the normal equations."""
+    def jacobian(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Return the derivatives of `rows`, (rows, P)."""
         with torch.no_grad():
             q, v = self.states(parameters)
             J = self._sensitivities(parameters, q, v) / self.error.reshape(-1, 1, 1)
-            e = (self.seen(q) - self.target) / self.error
-        rows = J.flatten(0, 1)
-        matrix, gradient = rows.T @ rows, rows.T @ e.flatten()
-        if self.prior is not None:
-            part = slice(0, self.fields)
-            matrix[part, part] += torch.eye(self.fields, dtype=torch.float64) / self.prior**2
-            gradient[part] += self._prior_residuals(parameters) / self.prior
-        return NormalEquations(matrix, gradient)
+        if self.prior is None:
+            return J.flatten(0, 1)
+        prior = torch.eye(self.fields, len(parameters), dtype=torch.float64) / self.prior
+        return torch.cat([J.flatten(0, 1), prior])
 
     def _sensitivities(
         self, parameters: torch.Tensor, q: torch.Tensor, v: torch.Tensor
