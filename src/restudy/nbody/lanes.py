@@ -46,7 +46,7 @@ def put(target, source):  # type: ignore[no-untyped-def]
     """Copy an array, (n,), into another.
 
     An assignment to a slice would compile the words of an error for shapes that do not fit, which
-    takes longer than the integrators.
+    takes four seconds.
     """
     for i in range(source.size):
         target[i] = source[i]
