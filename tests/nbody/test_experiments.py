@@ -180,7 +180,11 @@ def test_an_unknown_field_is_found():
     ends = found.prediction.groupby("model")["error"].max()
     assert ends["true form"] < 0.2 * ends["without"]
     figures.prediction(found.prediction, found.observed)
-    assert experiments_unknown.table(found).shape == (2, 4)
+    other = found.fitted.assign(chi2=[1.0, 3.0])
+    drawn = replace(found, fitted=pd.concat([found.fitted.assign(chi2=[1.0, 1.0]), other, other]))
+    shown = experiments_unknown.table(drawn)
+    assert shown.loc["true form", ["chi², median", "chi², worst draw"]].to_list() == [3.0, 3.0]
+    assert shown.loc["without", ["chi², median", "chi², worst draw"]].to_list() == [1.0, 1.0]
 
 
 def test_speeds_are_medians_of_turns():

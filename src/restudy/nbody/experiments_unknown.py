@@ -252,12 +252,21 @@ def findings(found: Results) -> dict[str, float]:
 
 
 def table(found: Results) -> pd.DataFrame:
-    """Give the fits: chi2 over degrees of freedom, and J2 where the form is known."""
-    mean = found.fitted.groupby("model", sort=False)[["chi2", "j2", "uncertainty"]].mean()
+    """Give the fits: chi2, of most draws and of the worst, and J2 where the form is known."""
+    draws = found.fitted.groupby("model", sort=False)
     ends = found.prediction.groupby("model", sort=False)["error"].max()
-    return mean.assign(prediction=ends).rename(
+    return pd.DataFrame(
+        {
+            "chi2": draws["chi2"].median(),
+            "worst": draws["chi2"].max(),
+            "j2": draws["j2"].mean(),
+            "uncertainty": draws["uncertainty"].mean(),
+            "prediction": ends,
+        }
+    ).rename(
         columns={
-            "chi2": "chi²",
+            "chi2": "chi², median",
+            "worst": "chi², worst draw",
             "j2": "J₂",
             "uncertainty": "its uncertainty",
             "prediction": "largest error of the prediction [au]",

@@ -92,6 +92,8 @@ def connect(spec: str | None = None) -> distributed.Client:
     starters = {"threads": _threads, "local": _local, "cuda": _cuda, "slurm": _slurm}
     if kind not in starters or not (spec == kind or (count.isdecimal() and int(count) > 0)):
         raise ClusterError(f"cluster {spec!r} is unknown: use {SPECS}.")
+    # Few tasks take arrays of tens of megabytes, which is well; Dask would warn on the page.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "256 MiB"})
     return starters[kind](int(count or 0))
 
 
