@@ -59,16 +59,16 @@ def recorded_trainings(folder: Path) -> pd.DataFrame:
 def trainings_table(found: pd.DataFrame) -> pd.DataFrame:
     """Give `recorded_trainings` for reading."""
     names = {
+        "up": "up, rms [W/m²]",
+        "down": "down, rms [W/m²]",
+        "stratosphere": "stratosphere, rms [K/day]",
+        "over": "simulations, over the bars",
         "device": "trained on",
         "seconds": "CPU s",
         "steps": "steps",
         "columns": "columns a step",
         "sets": "sets",
         "cost": "multiplications a layer [1000]",
-        "up": "up, rms [W/m²]",
-        "down": "down, rms [W/m²]",
-        "stratosphere": "stratosphere, rms [K/day]",
-        "over": "simulations, over the bars",
     }
     rows = found.set_index(["network", "preset", "seed"]).sort_index()
     return rows[list(names)].rename(columns=names).round(4)
