@@ -21,6 +21,11 @@ from distributed.utils import LoopRunner
 
 from restudy.errors import UserError
 
+# Few tasks of a chapter take tens of megabytes, at which Dask would warn; who set another is heard.
+dask.config.update_defaults(
+    {"distributed": {"admin": {"large-graph-warning-threshold": "256 MiB"}}}
+)
+
 SPECS = "threads[:N], local[:N], cuda[:N], slurm[:JOBS] or tcp://HOST:PORT"
 JOIN_TIMEOUT = 5  # s to reach a scheduler that is said to be running
 PROCESSES_TIMEOUT = 60  # s for the processes of this machine to start
@@ -92,8 +97,6 @@ def connect(spec: str | None = None) -> distributed.Client:
     starters = {"threads": _threads, "local": _local, "cuda": _cuda, "slurm": _slurm}
     if kind not in starters or not (spec == kind or (count.isdecimal() and int(count) > 0)):
         raise ClusterError(f"cluster {spec!r} is unknown: use {SPECS}.")
-    # Few tasks take arrays of tens of megabytes, which is well; Dask would warn on the page.
-    dask.config.set({"distributed.admin.large-graph-warning-threshold": "256 MiB"})
     return starters[kind](int(count or 0))
 
 

@@ -12,7 +12,7 @@ from restudy.gasoptics.errors import GasOpticsError
 
 # What a preset multiplies: widths, sets of columns, steps, and columns of a step, which a GPU takes
 # in the same time; quick has steps and columns of its own.
-_PRESETS = {"quick": (1, 1 / 12, 0, 0), "full": (1, 1, 1, 1), "paper": (2, 4, 2, 4)}
+_PRESETS = {"quick": (1, 1 / 12, 1, 1), "full": (1, 1, 1, 1), "paper": (2, 4, 2, 4)}
 _QUICK_STEPS, _QUICK_COLUMNS, _QUICK_SKETCHES = (900, 400), 20, 2
 
 
@@ -51,9 +51,8 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
     Parameters
     ----------
     name : str
-        ``"quick"``: a tenth of the training, in half a minute; ``"full"``: the networks that
-        come with the package, in some minutes each on one core; ``"paper"``: larger ones, for
-        a GPU.
+        ``"quick"``: a tenth of the training; ``"full"``: the networks that come with the
+        package; ``"paper"``: larger ones, for a GPU.
     table : str
         k-distribution.
     other_gases : bool

@@ -63,17 +63,17 @@ class Recipe:
 
     @classmethod
     def quick(cls) -> Recipe:
-        """Return what trains in three seconds."""
+        """Return fewer systems and steps."""
         return cls(systems=100, each=4, adam_steps=200, iterations=200)
 
     @classmethod
     def full(cls) -> Recipe:
-        """Return what trains in ten seconds, as the shipped weights did."""
+        """Return what trained the shipped weights."""
         return cls()
 
     @classmethod
     def paper(cls) -> Recipe:
-        """Return what trains in minutes: more systems, and wider layers."""
+        """Return more systems, and wider layers."""
         return cls(systems=4000, width=48, adam_steps=1000, iterations=1000)
 
 

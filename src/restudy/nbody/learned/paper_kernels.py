@@ -25,9 +25,9 @@ class FewGradients:
 
     Notes
     -----
-    It takes little longer than reading the weights twice, as each is used for all bodies at once:
-    0.2 ms for one body and 0.3 ms for two, where `PaperNetwork.gradient` takes 0.4 and 0.6 ms. From
-    eight bodies on matrix products are as fast.
+    It takes little longer than reading the weights twice, as each is used for all bodies at once,
+    about half the time of `PaperNetwork.gradient`. From eight bodies on matrix products are as
+    fast.
     """
 
     def __init__(self, network: PaperNetwork, rows: int) -> None:
