@@ -22,6 +22,7 @@ from restudy.gasoptics.emulators.presets import preset
 from restudy.gasoptics.emulators.search import pareto_front, variants
 from restudy.gasoptics.emulators.search import search as find
 from restudy.gasoptics.emulators.training import Recipe, Trained, train
+from restudy.gasoptics.emulators.training_sets import made_sets
 from restudy.gasoptics.emulators.weights import shipped_network
 from restudy.gasoptics.experiments_les import Tuning
 from restudy.gasoptics.experiments_networks import Contender, compare, setup_errors
@@ -160,6 +161,8 @@ def training(
     if executor is None:
         trained = {s: train(r, seed=seed, device=device) for s, r in recipes.items()}
     else:
+        for recipe in recipes.values():
+            made_sets(recipe.set_recipes(), seed=seed, executor=executor, device=device)
         waiting = {
             s: executor.submit(train, r, seed=seed, device=device) for s, r in recipes.items()
         }

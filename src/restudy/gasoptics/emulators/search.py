@@ -15,7 +15,7 @@ from restudy.gasoptics.emulators.evaluation import emulated_and_exact, validatio
 from restudy.gasoptics.emulators.presets import preset, with_steps
 from restudy.gasoptics.emulators.scores import flux_errors
 from restudy.gasoptics.emulators.training import Recipe, train
-from restudy.gasoptics.emulators.training_sets import kept_sets, training_sets
+from restudy.gasoptics.emulators.training_sets import kept_sets, made_sets
 from restudy.parallel import sweep
 
 _EACH = 4  # of the columns of validation, every fourth
@@ -92,7 +92,7 @@ def search(
     """
     where = kept_sets() if sets is None else sets
     for needed in {tuple(recipe.set_recipes()): None for recipe in recipes}:
-        training_sets(needed, seed=seed, executor=executor, folder=where)  # each once, before all
+        made_sets(needed, seed=seed, executor=executor, folder=where)
     points = [_Point(recipe, seed, str(where)) for recipe in recipes]
     found = sweep(score, points, seed=seed, executor=executor, folder=folder)
     return [Finding(recipe, **scores) for recipe, scores in zip(recipes, found, strict=True)]

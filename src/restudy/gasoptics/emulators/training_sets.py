@@ -127,11 +127,26 @@ def training_sets(
     SweepError
         If a set cannot be made.
     """
+    files = made_sets(recipes, seed=seed, executor=executor, folder=folder, device=device)
+    return _joined([_read(file) for file in files])
+
+
+def made_sets(
+    recipes: Sequence[SetRecipe],
+    *,
+    seed: int,
+    executor: concurrent.futures.Executor | None = None,
+    folder: Path | None = None,
+    device: str = "cpu",
+) -> list[Path]:
+    """Make sets of columns, unless they are there, and return their files; see `training_sets`.
+
+    Before trainings on workers, so that the sets are made by all of them, each once.
+    """
     where = kept_sets() if folder is None else folder
     where.mkdir(parents=True, exist_ok=True)
     tasks = [_Task(recipe, str(where), seed, i, device) for i, recipe in enumerate(recipes)]
-    files = sweep(_made, tasks, seed=seed, executor=executor)
-    return _joined([_read(Path(file)) for file in files])
+    return [Path(file) for file in sweep(_made, tasks, seed=seed, executor=executor)]
 
 
 def kept_sets() -> Path:
