@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -414,6 +415,22 @@ def test_local_without_a_main_guard_says_why_not(tmp_path: Path, guard: str) -> 
     assert "`if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
 
 
+def _faults_of_a_new_array() -> int:
+    """Return how many pages are made for a second array of 16 MB, after one that was freed."""
+    faults = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        np.ones(2_000_000).sum()
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return faults[-1]
+
+
+def test_local_processes_keep_the_pages_of_freed_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    with connect("local:1") as client:
+        assert client.submit(_faults_of_a_new_array).result() < 400  # of 3,900
+
+
 # --- slurm without Slurm: what is submitted, and what is said -----------------------------
 
 
@@ -452,6 +469,7 @@ def test_the_job_script_carries_the_site_settings(fake_slurm: Path) -> None:
         script = client.cluster.job_script()
     for line in ("-p debug", "-n 1", "--cpus-per-task=1", "--mem=954M", "-t 00:05:00"):
         assert f"#SBATCH {line}\n" in script
+    assert "\nexport MALLOC_TRIM_THRESHOLD_=" in script
     assert "--interface lo" in script
     assert "--nthreads 1 " in script
     assert "--nworkers" not in script

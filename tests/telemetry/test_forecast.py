@@ -114,27 +114,6 @@ def test_the_network_is_the_same_for_the_same_seed():
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_adam_is_that_of_torch_bit_by_bit():
-    torch = pytest.importorskip("torch")
-    from restudy.telemetry.lstm import Adam
-
-    x = torch.linspace(-1, 1, 12).reshape(4, 3)
-    ours, theirs = (torch.nn.Parameter(x.clone()) for _ in range(2))
-    adam, reference = Adam([ours]), torch.optim.Adam([theirs], lr=1.0)
-    rate = torch.optim.lr_scheduler.ExponentialLR(reference, 0.9)
-    step = 1.0
-    for _ in range(30):
-        for parameter in (ours, theirs):
-            parameter.grad = None
-            ((parameter - 0.3) ** 4 + torch.sin(3 * parameter)).sum().backward()
-        adam.descend(step)
-        reference.step()
-        rate.step()
-        step *= 0.9
-        assert torch.equal(ours, theirs)
-    assert not torch.equal(ours, x)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_the_network_learns_a_noiseless_sinusoid(device):

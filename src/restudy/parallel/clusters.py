@@ -21,9 +21,16 @@ from distributed.utils import LoopRunner
 
 from restudy.errors import UserError
 
-# Few tasks of a chapter take tens of megabytes, at which Dask would warn; who set another is heard.
+# Defaults; who sets others is heard. Few tasks of a chapter take tens of megabytes, at which Dask
+# would warn. And Dask has its workers give every freed array back to the system at once, after
+# which each array of the next step is new pages: that made numerical work up to five times as slow.
 dask.config.update_defaults(
-    {"distributed": {"admin": {"large-graph-warning-threshold": "256 MiB"}}}
+    {
+        "distributed": {
+            "admin": {"large-graph-warning-threshold": "256 MiB"},
+            "nanny": {"pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": None}},
+        }
+    }
 )
 
 SPECS = "threads[:N], local[:N], cuda[:N], slurm[:JOBS] or tcp://HOST:PORT"
@@ -31,6 +38,11 @@ JOIN_TIMEOUT = 5  # s to reach a scheduler that is said to be running
 PROCESSES_TIMEOUT = 60  # s for the processes of this machine to start
 LOOP_TURNS = 3  # of ten seconds, for the thread of an event loop to start
 START_TIMEOUT = "10 minutes"  # for a first Slurm job to start; Dask's `restudy.start-timeout`
+
+_KEEPING_PAGES = (  # in jobs, whose Dask does not see these defaults; glibc's own largest values
+    "export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-33554432}",
+    "export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-67108864}",
+)
 
 
 class ClusterError(UserError):
@@ -214,6 +226,10 @@ def _slurm(jobs: int) -> distributed.Client:
         )
     cluster = SLURMCluster(
         processes=site.get("processes") or 1,
+        job_script_prologue=[
+            *(site["job-script-prologue"] or site["env-extra"] or []),
+            *_KEEPING_PAGES,
+        ],
         scheduler_options={"dashboard_address": _dashboard()} | (site["scheduler-options"] or {}),
     )
     client = _Owner(cluster)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _BATCH = 256  # origins predicted together
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8  # of Adam
 
 
 @dataclass(frozen=True)
@@ -79,62 +78,22 @@ class Lstm:
         """
         import torch
 
+        from restudy.adam import Adam
+
         mean, spread = float(past.mean()), float(past.std()) or 1.0
         scaled = ((past - mean) / spread).astype("float32")
         model = _network(self.hidden, horizon, self.seed).to(self.device)
         windows = np.lib.stride_tricks.sliding_window_view(scaled, self.inputs + horizon)
         rng = np.random.default_rng(self.seed)
-        adam, step = Adam(list(model.parameters())), self.step
+        adam = Adam(model.parameters(), self.step)
         loss = torch.nn.HuberLoss()
         for _ in range(self.epochs):
             for _ in range(self.batches):
                 drawn = windows[rng.integers(len(windows), size=self.batch)]
                 rows = torch.from_numpy(drawn).to(self.device)  # (batch, inputs + horizon)
-                model.zero_grad()
-                loss(model(rows[:, : self.inputs]), rows[:, self.inputs :]).backward()
-                adam.descend(step)
-            step *= self.decay
+                adam.step(loss(model(rows[:, : self.inputs]), rows[:, self.inputs :]))
+            adam.rate *= self.decay
         return FittedLstm(model, self.inputs, mean, spread, self.device)
-
-
-class Adam:
-    """Adam as `torch.optim.Adam` computes it, bit by bit, with its usual constants.
-
-    The first of torch's own optimizers in a process also imports torch's compiler, which takes
-    longer than a small network's training.
-
-    Parameters
-    ----------
-    parameters : list of torch.Tensor
-        What is trained, changed in place.
-
-    References
-    ----------
-    D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, arXiv 1412.6980 (2014),
-    Algorithm 1.
-    """
-
-    def __init__(self, parameters: list[torch.Tensor]) -> None:
-        import torch
-
-        self._moments = [(p, torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
-        self._t = 0
-
-    def descend(self, step: float) -> None:
-        """Change each parameter by about `step` against its gradient."""
-        import torch
-
-        self._t += 1
-        first, second = (1 - decay**self._t for decay in (_BETA_1, _BETA_2))
-        with torch.no_grad():
-            for parameter, m, v in self._moments:
-                gradient = parameter.grad
-                if gradient is None:  # it had no part in the loss
-                    continue
-                m.lerp_(gradient, 1 - _BETA_1)
-                v.mul_(_BETA_2).addcmul_(gradient, gradient, value=1 - _BETA_2)
-                spread = (v.sqrt() / second**0.5).add_(_EPSILON)
-                parameter.addcdiv_(m, spread, value=-step / first)
 
 
 @dataclass(frozen=True)

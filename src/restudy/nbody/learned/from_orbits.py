@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.optimize
 import torch
+from numpy.typing import NDArray
 
+from restudy.adam import Adam
 from restudy.nbody.elements import state_from_elements
 from restudy.nbody.hamiltonian import exact_kick, no_kick
-from restudy.nbody.learned.adam import Adam
 from restudy.nbody.learned.interaction import PairInteraction
 from restudy.nbody.learned.pair_potential import Newton, PairPotential, SeparationRange
 from restudy.nbody.learned.pair_training import WIDE
@@ -26,6 +28,8 @@ from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.units import GRAVITY
 from restudy.nbody.wisdom_holman import advance
 from restudy.parallel import sweep
+
+FloatArray = NDArray[np.float64]
 
 _FINER = 8  # steps of the observed orbits in one of the fit: a 64th of its error
 
@@ -238,21 +242,30 @@ def _rms(objective: _Objective, potential: PairPotential) -> float:
 
 
 def _descend(objective: _Objective, potential: PairPotential, iterations: int) -> None:
-    """Take iterations of L-BFGS on a loss of size 1."""
+    """Take iterations of L-BFGS on a loss of size 1.
+
+    By scipy: the first optimiser of `torch.optim` loads torch's compiler, for seconds.
+    """
     scale = 1 / max(_rms(objective, potential) ** 2, 1e-300)
-    optimiser = torch.optim.LBFGS(
-        potential.parameters(),
-        max_iter=iterations,
-        history_size=50,
-        tolerance_grad=0.0,
-        tolerance_change=0.0,
-        line_search_fn="strong_wolfe",
+    weights = list(potential.parameters())
+
+    def loss(x: FloatArray) -> tuple[float, FloatArray]:
+        torch.nn.utils.vector_to_parameters(torch.from_numpy(x.copy()), weights)
+        value = scale * objective(potential).mean()
+        slopes = torch.autograd.grad(value, weights)
+        return value.item(), torch.nn.utils.parameters_to_vector(slopes).numpy()
+
+    found = scipy.optimize.minimize(
+        loss,
+        torch.nn.utils.parameters_to_vector(weights).detach().numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        options={
+            "maxiter": iterations,
+            "maxfun": 2 * iterations,
+            "maxcor": 50,
+            "ftol": 0,
+            "gtol": 0,
+        },
     )
-
-    def closure() -> torch.Tensor:
-        optimiser.zero_grad()
-        loss = scale * objective(potential).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    torch.nn.utils.vector_to_parameters(torch.from_numpy(found.x), weights)

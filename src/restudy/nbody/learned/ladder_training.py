@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from restudy.adam import Adam
 from restudy.nbody.catalogue import sun_jupiter_saturn
 from restudy.nbody.elements import state_from_elements
 from restudy.nbody.errors import NBodyError
-from restudy.nbody.learned.adam import Adam
 from restudy.nbody.learned.kicked import frame_of, interaction_force
 from restudy.nbody.learned.ladder_models import ForceModel, Scales
 

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from restudy.adam import Adam
 from restudy.nbody.errors import NBodyError
 from restudy.nbody.learned import chebyshev
-from restudy.nbody.learned.adam import Adam
 from restudy.nbody.learned.force_samples import Snapshots, draw_snapshots
 from restudy.nbody.learned.interaction import PairInteraction
 from restudy.nbody.learned.least_squares import levenberg_marquardt

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from restudy.adam import Adam
 from restudy.nbody.catalogue import three_body
 from restudy.nbody.errors import NBodyError
-from restudy.nbody.learned.adam import Adam
 from restudy.nbody.learned.input_gradient import InputGradient
 from restudy.nbody.learned.kicked import follow_exactly
 from restudy.nbody.learned.paper_kernels import symmetric_log_slopes

@@ -1,13 +1,13 @@
-"""Adam on the weights of a small network, as one vector.
+"""Adam, bit by bit that of `torch.optim`.
 
-`torch.optim` loads torch's compiler with its first optimiser, which takes longer than a short
-training.
+The first optimiser of `torch.optim` in a process loads torch's compiler, which takes longer than
+the training of a small network.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -16,14 +16,14 @@ _LEAST = 1e-8  # added to the root of the mean square
 
 
 class Adam:
-    """The method of D. P. Kingma and J. Ba (2015), arXiv 1412.6980.
+    """The method of D. P. Kingma and J. Ba (2015), arXiv 1412.6980, Algorithm 1.
 
     Parameters
     ----------
     parameters : iterable of torch.nn.Parameter
-        What is trained; they become views of one vector.
+        What is trained, changed in place.
     rate : float
-        Length of a first step.
+        Length of a first step; the attribute of that name may be changed between steps.
     falling_over : int, optional
         Steps over which the rate falls to 0 by half a cosine; it stays where none are given.
     longest : float, optional
@@ -47,12 +47,13 @@ class Adam:
         falling_over: int | None = None,
         longest: float | None = None,
     ) -> None:
+        self.rate = rate
         self._parameters = list(parameters)
-        self._rate, self._falling_over, self._longest = rate, falling_over, longest
+        self._falling_over, self._longest = falling_over, longest
         self._steps = 0
-        self._weights = torch.nn.utils.parameters_to_vector(self._parameters).detach()
-        torch.nn.utils.vector_to_parameters(self._weights, self._parameters)  # as views
-        self._mean, self._square = (torch.zeros_like(self._weights) for _ in range(2))
+        self._means, self._squares = (
+            [torch.zeros_like(p) for p in self._parameters] for _ in range(2)
+        )
 
     def step(self, loss: torch.Tensor) -> None:
         """Take a step down a loss that depends on the parameters.
@@ -67,23 +68,25 @@ class Adam:
         )
 
     @torch.no_grad()
-    def descend(self, slopes: Iterable[torch.Tensor]) -> None:
+    def descend(self, slopes: Sequence[torch.Tensor]) -> None:
         """Take a step against slopes that are known.
 
         Parameters
         ----------
-        slopes : iterable of torch.Tensor
+        slopes : sequence of torch.Tensor
             Of a loss by each parameter, each of its shape.
         """
-        slope = torch.cat([x.reshape(-1) for x in slopes])
         if self._longest is not None:
-            norm = torch.linalg.vector_norm(slope)
-            slope *= (self._longest / (norm + 1e-6)).clamp(max=1.0)
-        self._mean.lerp_(slope, 1 - _MEAN)
-        self._square.mul_(_SQUARE).addcmul_(slope, slope, value=1 - _SQUARE)
-        rate = self._rate
+            norm = torch.linalg.vector_norm(torch.stack([x.norm() for x in slopes]))
+            slopes = [x * (self._longest / (norm + 1e-6)).clamp(max=1.0) for x in slopes]
+        rate = self.rate
         if self._falling_over is not None:
             rate *= 0.5 * (1 + math.cos(math.pi * self._steps / self._falling_over))
         self._steps += 1
-        size = (self._square / (1 - _SQUARE**self._steps)).sqrt_().add_(_LEAST)
-        self._weights.addcdiv_(self._mean, size, value=-rate / (1 - _MEAN**self._steps))
+        of_mean, of_square = (1 - kept**self._steps for kept in (_MEAN, _SQUARE))
+        kept = zip(self._parameters, slopes, self._means, self._squares, strict=True)
+        for parameter, slope, mean, square in kept:
+            mean.lerp_(slope, 1 - _MEAN)
+            square.mul_(_SQUARE).addcmul_(slope, slope, value=1 - _SQUARE)
+            size = (square.sqrt() / of_square**0.5).add_(_LEAST)
+            parameter.addcdiv_(mean, size, value=-rate / of_mean)
