@@ -52,7 +52,9 @@ def test_a_kick_is_the_networks_momentum_gradient_body_by_body() -> None:
 
 
 def test_outcomes_of_sun_jupiter_saturn() -> None:
-    found = evaluate(paper_experiments(seed=0)[1].shortened(300), [network(0), network(1)])
+    (found,) = evaluate(
+        [paper_experiments(seed=0)[1].shortened(300)], [network(0), network(1)]
+    ).values()
     assert found.exact.kick.r2 == 1
     assert found.exact.run.phase_error.max() == 0
     assert found.zero.kick.r2 == 0
@@ -67,7 +69,7 @@ def test_outcomes_of_sun_jupiter_saturn() -> None:
 
 
 def test_two_bodies_have_no_true_kick() -> None:
-    found = evaluate(paper_experiments(seed=0)[0].shortened(200), [network()])
+    (found,) = evaluate([paper_experiments(seed=0)[0].shortened(200)], [network()]).values()
     assert found.exact.kick.true_size == 0
     assert np.isnan(found.networks[0].kick.r2)
     assert found.zero.run.energy_error < 1e-13
@@ -75,7 +77,7 @@ def test_two_bodies_have_no_true_kick() -> None:
 
 
 def test_finer_steps_of_the_exact_run() -> None:
-    found = evaluate(paper_experiments(seed=0)[2].shortened(5), [])
+    (found,) = evaluate([paper_experiments(seed=0)[2].shortened(5)], []).values()
     assert found.exact.run.times.tolist() == found.zero.run.times.tolist()
     assert np.isfinite(found.exact.run.energy).all()
 

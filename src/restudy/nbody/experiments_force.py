@@ -79,7 +79,8 @@ def symplectic_error(*, seed: int) -> float:
         return torch.cat([there[1:].ravel(), then[1:].ravel() * reduced])
 
     state = torch.cat([q.ravel(), v.ravel() * reduced])
-    M = torch.func.jacrev(moved)(state)
+    # Not torch.func, which loads torch's compiler, for seconds.
+    M = torch.autograd.functional.jacobian(moved, state)  # type: ignore[no-untyped-call]
     J = torch.zeros(12, 12, dtype=torch.float64)
     J[:6, 6:], J[6:, :6] = torch.eye(6), -torch.eye(6)
     return float((M.T @ J @ M - J).abs().max().detach())

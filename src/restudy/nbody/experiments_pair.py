@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -244,7 +244,8 @@ def follow(
     Runs
         Everything that the chapter shows of them.
     """
-    run: Callable[..., Iterable[Comparison]] = map if executor is None else executor.map
+    run: Callable[..., Iterable[Any]] = map if executor is None else executor.map
+    long = run(_long, [wide], [setup.steps])
     kinds = _cases(setup, seed, executor)
     asked = [(case, wide) for cases in kinds.values() for case in cases]
     asked.append((kinds["TRAPPIST-1"][0], narrow))
@@ -253,13 +254,17 @@ def follow(
     found = iter(list(run(evaluation.compare, *zip(*asked[::-1], strict=True)))[::-1])
     compared = {name: [next(found) for _ in cases] for name, cases in kinds.items()}
     compared_narrow, million = next(found), next(found, None)
-    runs = experiments_long.long_runs(wide, setup.steps)
-    return Runs(
-        compared,
-        compared_narrow,
-        million,
+    return Runs(compared, compared_narrow, million, *next(iter(long)))
+
+
+def _long(
+    wide: PairPotential, steps: int
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Trajectory], float]:
+    """Return what is shown of Sun, Jupiter and Saturn alone; the last four of `Runs`."""
+    runs = experiments_long.long_runs(wide, steps)
+    return (
         experiments_long.growth(runs),
-        experiments_long.eccentricities(wide, setup.steps),
+        experiments_long.eccentricities(wide, steps),
         experiments_long.last_rounds(wide, runs),
         experiments_long.reversal(wide),
     )

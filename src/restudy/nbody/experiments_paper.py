@@ -178,7 +178,7 @@ def run(
         for one in paper_experiments(seed)
     ]
     return Results(
-        {one.name: evaluate(one, trained.networks, executor=executor) for one in experiments},
+        evaluate(experiments, trained.networks, executor=executor),
         next(iter(long)),
         tuple(unseen),
     )

@@ -89,7 +89,8 @@ def connect(spec: str | None = None) -> distributed.Client:
     -------
     distributed.Client
         With at least one worker, except where a running scheduler has none. `dashboard_link` is
-        on loopback for a cluster started here. Sweeps take ``client.get_executor()``.
+        on loopback for a cluster started here. Sweeps take ``client.get_executor()``. Processes
+        started here keep the pages of freed arrays, unless ``MALLOC_TRIM_THRESHOLD_`` is set.
 
     Raises
     ------

@@ -33,6 +33,7 @@ from restudy.nbody.learned.ladder_models import (
     ScalarEnergy,
 )
 from restudy.nbody.learned.ladder_training import (
+    ForceSamples,
     LadderSetup,
     Training,
     force_error,
@@ -109,7 +110,7 @@ def climb(
     models : sequence of str
         Names of `LADDER`.
     executor : concurrent.futures.Executor, optional
-        Trains the models side by side.
+        Trains and runs the models side by side.
 
     Returns
     -------
@@ -134,23 +135,35 @@ def climb(
         train_model, kinds, [samples] * count, [held_out] * count, [setup] * count, [seed] * count
     )
     trainings = dict(zip(models, done, strict=True))
-    exact = _run(TrueKick(frame_of(sun_jupiter_saturn())), setup)
-
-    def rung(name: str, model: ForceModel) -> Rung:
-        run = _run(LearnedKick(model), setup)
-        return Rung(name, force_error(model, held_out), deviation(run, exact))
-
     common = max(min(training.errors) for training in trainings.values())
+    equal = [with_error(training, common, held_out) for training in trainings.values()]
+    exact = _run(TrueKick(frame_of(sun_jupiter_saturn())), setup)
+    each: Callable[..., Iterable[Rung]] = map if executor is None else executor.map
+    driving = [*(training.model for training in trainings.values()), *equal]
+    twice = 2 * count
+    rungs = tuple(
+        each(
+            _rung, [*models, *models], driving, [held_out] * twice, [setup] * twice, [exact] * twice
+        )
+    )
     return Ladder(
         exact=Rung("exact", 0.0, deviation(exact, exact)),
         zero=Rung("zero", 1.0, deviation(_run(ZeroKick(), setup), exact)),
-        trained=tuple(rung(name, training.model) for name, training in trainings.items()),
-        equal=tuple(
-            rung(name, with_error(training, common, held_out))
-            for name, training in trainings.items()
-        ),
+        trained=rungs[:count],
+        equal=rungs[count:],
         learning={name: (t.steps, t.errors) for name, t in trainings.items()},
     )
+
+
+def _rung(
+    name: str,
+    model: ForceModel,
+    held_out: ForceSamples,
+    setup: LadderSetup,
+    exact: JacobiTrajectory,
+) -> Rung:
+    run = _run(LearnedKick(model), setup)
+    return Rung(name, force_error(model, held_out), deviation(run, exact))
 
 
 def _run(kick: Kick, setup: LadderSetup) -> JacobiTrajectory:

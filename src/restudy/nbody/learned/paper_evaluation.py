@@ -248,16 +248,16 @@ class Evaluation:
 
 
 def evaluate(
-    experiment: PaperExperiment,
+    experiments: Sequence[PaperExperiment],
     networks: Sequence[PaperNetwork],
     *,
     executor: Executor | None = None,
-) -> Evaluation:
-    """Run an experiment with all kicks.
+) -> dict[str, Evaluation]:
+    """Run experiments with all kicks.
 
     Parameters
     ----------
-    experiment : PaperExperiment
+    experiments : sequence of PaperExperiment
         What to run.
     networks : sequence of PaperNetwork
         Trained ones, one for each seed.
@@ -266,37 +266,45 @@ def evaluate(
 
     Returns
     -------
-    Evaluation
-        What each kick did.
+    dict of str to Evaluation
+        What each kick did, by the name of the experiment.
 
     Raises
     ------
     NBodyError
         If a kick is no number.
     """
-    exact = TrueKick(frame_of(experiment.system))
-    finer = experiment.finer
-    reference = integrate_kicked(
-        experiment.system,
-        experiment.step / finer,
-        experiment.steps * finer,
-        exact,
-        sample_every=finer,
-    )
+    references = [_reference(one) for one in experiments]
     run: Callable[..., Iterable[Outcome]] = map if executor is None else executor.map
-    count = len(networks)
-    learned = run(_of_network, [experiment] * count, networks, [reference] * count)
-    return Evaluation(
-        experiment=experiment,
-        exact=Outcome(deviation(reference, reference), _kick_on(exact, reference)),
-        zero=_outcome(experiment, ZeroKick(), ZeroKick(), reference),
-        first_only=_outcome(experiment, ZeroKick(), exact, reference),
-        networks=tuple(learned),
-    )
+    asked = [
+        (*both, network)
+        for both in zip(experiments, references, strict=True)
+        for network in networks
+    ]
+    learned = iter(run(_of_network, *zip(*asked, strict=True)) if asked else ())
+    found = {}
+    for one, reference in zip(experiments, references, strict=True):
+        exact = TrueKick(reference.frame)
+        found[one.name] = Evaluation(
+            experiment=one,
+            exact=Outcome(deviation(reference, reference), _kick_on(exact, reference)),
+            zero=_outcome(one, ZeroKick(), ZeroKick(), reference),
+            first_only=_outcome(one, ZeroKick(), exact, reference),
+            networks=tuple(next(learned) for _ in networks),
+        )
+    return found
+
+
+def _reference(experiment: PaperExperiment) -> JacobiTrajectory:
+    """Run an experiment with the exact kick and its finer step."""
+    system, finer = experiment.system, experiment.finer
+    exact = TrueKick(frame_of(system))
+    step, steps = experiment.step / finer, experiment.steps * finer
+    return integrate_kicked(system, step, steps, exact, sample_every=finer)
 
 
 def _of_network(
-    experiment: PaperExperiment, network: PaperNetwork, reference: JacobiTrajectory
+    experiment: PaperExperiment, reference: JacobiTrajectory, network: PaperNetwork
 ) -> Outcome:
     kick = PaperKick(network, reference.frame)
     return _outcome(experiment, kick, TrueKick(reference.frame), reference)
