@@ -40,7 +40,10 @@ _NOISE = 1e-6
 _LONGER = 10  # than the observations is the prediction
 _STEPS_A_PERIOD = 40
 _GUESS = 1e-4  # relative error of the state that a fit starts from
-_PRIOR = 3.0  # standard deviation of the weights of a network
+_OF_NETWORK: Final[dict[str, Any]] = {  # spread of its weights, and growing arcs of observations
+    "prior": 3.0,
+    "arcs": (0.125, 0.25, 0.5, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ def _one_draw(setup: Setup, number: int, rng: np.random.Generator) -> dict[str, 
         name: fit_orbits(
             *(seen, guess, field),
             iterations=setup.iterations,
-            prior=_PRIOR if name == "learned" else None,
+            **(_OF_NETWORK if name == "learned" else {}),
         )
         for name, field in models().items()
         if name != "learned" or number < setup.networks

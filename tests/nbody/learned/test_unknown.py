@@ -6,6 +6,7 @@ import torch
 
 from restudy.nbody.catalogue import planetary_system
 from restudy.nbody.errors import NBodyError
+from restudy.nbody.experiments_unknown import star_and_planets
 from restudy.nbody.forces import LIGHT, oblateness, relativity_potential
 from restudy.nbody.jacobi import to_jacobi
 from restudy.nbody.learned.perturbations import (
@@ -146,6 +147,34 @@ def test_errors_are_as_large_as_the_fit_says() -> None:
         assert 0.02 < fit.covariance[0, 0] ** 0.5 < 0.3
         found.append((fit.theta[0] - 1) / fit.covariance[0, 0] ** 0.5)
     assert 0.4 < np.sqrt(np.mean(np.square(found))) < 1.7  # 0.2 % of draws are outside
+
+
+@pytest.mark.slow
+def test_growing_arcs_keep_a_network_out_of_wrong_valleys() -> None:
+    """The fifth draw of the chapter, for which all observations at once do not find the field."""
+    rng = np.random.default_rng(np.random.SeedSequence(2111).spawn(5)[4])
+    system = star_and_planets()
+    step = float(system.periods()[0]) / 40
+    forces = [oblateness(J2, RADIUS)]
+    seen = observe(system, forces, step=step, every=10, samples=160, noise=1e-6, rng=rng)
+    x, v = (
+        value * (1 + 1e-4 * rng.standard_normal(value.shape))
+        for value in (system.positions, system.velocities)
+    )
+    guess = System(system.masses, x, v, system.names, system.gravity)
+    at_once, growing = (
+        fit_orbits(seen, guess, NETWORK, iterations=20, prior=3.0, arcs=arcs).chi2
+        for arcs in ((1.0,), (0.125, 0.25, 0.5, 1.0))
+    )
+    assert growing < 1.5
+    assert at_once > 50
+
+
+@pytest.mark.parametrize("arcs", [(), (0.5,), (0.0, 1.0), (0.5, 0.5, 1.0), (1.0, 0.5)])
+def test_arcs_that_do_not_grow_to_all_observations_are_refused(arcs: tuple[float, ...]) -> None:
+    seen = Observations(1e-4, 1, np.ones((3, 2, 3)), 1e-6)
+    with pytest.raises(NBodyError, match="expected shares that grow from above 0 to 1"):
+        fit_orbits(seen, close_planets(), None, arcs=arcs)
 
 
 def test_observations_of_other_planets_are_refused() -> None:

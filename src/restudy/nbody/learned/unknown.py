@@ -8,8 +8,10 @@ forms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from restudy.nbody.hamiltonian import ExactKick
 from restudy.nbody.ias15 import integrate_ias15
 from restudy.nbody.jacobi import inertial_matrix, jacobi_matrix
 from restudy.nbody.learned.compiled_field import carry_derivatives, follow_field
-from restudy.nbody.learned.least_squares import levenberg_marquardt
+from restudy.nbody.learned.least_squares import Fit, levenberg_marquardt
 from restudy.nbody.learned.perturbations import Field, FieldKick
 from restudy.nbody.splitting import WISDOM_HOLMAN_91
 from restudy.nbody.system import System
@@ -131,7 +133,7 @@ class OrbitFit:
     chi2 : float
         Mean square of the residuals in units of the errors; 1 where all is explained.
     iterations : int
-        Of the fit.
+        Of the fit to all observations.
     """
 
     theta: FloatArray
@@ -148,6 +150,7 @@ def fit_orbits(
     *,
     iterations: int = 12,
     prior: float | None = None,
+    arcs: Sequence[float] = (1.0,),
 ) -> OrbitFit:
     """Fit the first state of a system and the parameters of a field around its star.
 
@@ -160,10 +163,13 @@ def fit_orbits(
     field : Field or None
         What acts besides Newton's attraction; None ignores it.
     iterations : int
-        Of Levenberg and Marquardt's method, at most.
+        Of Levenberg and Marquardt's method, at most, on each arc.
     prior : float, optional
         Standard deviation of each parameter of the field about its start, which keeps weights that
         the data do not determine where they are.
+    arcs : sequence of float
+        Shares of the observations, from the first on, that are fitted one after the other, each
+        from where the last one ended; the last is 1. A long arc alone has many wrong valleys.
 
     Returns
     -------
@@ -173,7 +179,7 @@ def fit_orbits(
     Raises
     ------
     NBodyError
-        If the observations are of other planets.
+        If the observations are of other planets, or the arcs do not grow to all of them.
     """
     planets = guess.bodies - 1
     if observations.positions.shape[1:] != (planets, 3):
@@ -181,11 +187,18 @@ def fit_orbits(
             f"the observations have shape {observations.positions.shape}; expected (samples, "
             f"{planets}, 3) for the planets of the guess."
         )
+    if not arcs or arcs[0] <= 0 or arcs[-1] != 1 or any(a >= b for a, b in pairwise(arcs)):
+        raise NBodyError(
+            f"the arcs are {tuple(arcs)}; expected shares that grow from above 0 to 1."
+        )
     problem = _Problem(observations, guess, field, prior)
-    start = problem.start()
-    fit = levenberg_marquardt(
-        start, problem.rows, problem.jacobian, iterations=iterations, tolerance=1e-6
-    )
+    fit = Fit(problem.start(), ())
+    for share in arcs:
+        seen = observations.positions[: math.ceil(share * len(observations.positions))]
+        problem = _Problem(replace(observations, positions=seen), guess, field, prior)
+        fit = levenberg_marquardt(
+            fit.parameters, problem.rows, problem.jacobian, iterations=iterations, tolerance=1e-6
+        )
     count = field.size if field else 0
     J = problem.jacobian(fit.parameters)
     matrix = J.T @ J
