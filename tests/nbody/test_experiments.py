@@ -146,6 +146,27 @@ def test_networks_are_trained_beside_the_runs(retrain):
     assert runs.growth.equals(again.growth)
 
 
+def test_the_longest_runs_are_those_of_three_bodies(monkeypatch):
+    monkeypatch.setattr(experiments_pair, "_MILLION", 300)
+    setup = replace(
+        experiments_pair.Setup.quick(), million=True, steps=200, unseen=2, compact=1, swarm_steps=5
+    )
+    wide, narrow = (shipped_potential(name) for name in ("pair-wide", "pair-narrow"))
+    runs = experiments_pair.follow(setup, wide, narrow, seed=1)
+    assert {name: len(each) for name, each in runs.million.items()} == {
+        "Sun, Jupiter, Saturn": 1,
+        "three bodies, unseen": 2,
+    }
+    for name, each in runs.million.items():
+        assert all(one.case.steps == 300 for one in each)
+        assert [x.case.name for x in each] == [x.case.name for x in runs.compared[name]]
+    asked = experiments_pair.findings(runs)
+    assert {name for name in asked if name.startswith("pair-million")} == {
+        name for name in CLAIMS if name.startswith("pair-million")
+    }
+    assert experiments_pair.table(runs).loc["three bodies, unseen, longer", "steps"] == 300
+
+
 def test_a_step_of_untrained_weights_is_symplectic():
     assert experiments_force.symplectic_error(seed=3) < 1e-12
 

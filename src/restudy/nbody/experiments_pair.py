@@ -26,7 +26,8 @@ from restudy.nbody.lyapunov import chaos
 from restudy.nbody.trajectory import Trajectory
 
 SHORT: Final = "narrow pair network"
-_SJS = "Sun, Jupiter, Saturn"
+_SJS, _UNSEEN = "Sun, Jupiter, Saturn", "three bodies, unseen"
+_MILLION = 1_000_000  # steps
 _REGULAR = 2.5  # MEGNO, which tends to 2
 
 
@@ -44,9 +45,9 @@ class Setup:
     retrain : bool
         Whether the long runs use the networks trained here, or those of the package.
     steps : int
-        Of the long runs; a million more for Sun, Jupiter and Saturn where `million` says so.
+        Of the long runs.
     million : bool
-        Whether there is a run of a million steps.
+        Whether Sun, Jupiter and Saturn and the unseen systems are followed a million steps as well.
     unseen, compact : int
         Systems of either kind.
     swarm_steps : int
@@ -158,8 +159,8 @@ class Runs:
         The wide network by kind of system.
     narrow : Comparison
         The narrow one on TRAPPIST-1.
-    million : Comparison or None
-        A million steps of Sun, Jupiter and Saturn.
+    million : dict of str to list of Comparison
+        A million steps of Sun, Jupiter and Saturn and of the unseen systems, if at all.
     growth : pandas.DataFrame
         For `restudy.nbody.figures.growth`.
     eccentricities : pandas.DataFrame
@@ -172,7 +173,7 @@ class Runs:
 
     compared: Mapping[str, list[Comparison]]
     narrow: Comparison
-    million: Comparison | None
+    million: Mapping[str, list[Comparison]]
     growth: pd.DataFrame
     eccentricities: pd.DataFrame
     ends: Mapping[str, Trajectory]
@@ -249,11 +250,12 @@ def follow(
     kinds = _cases(setup, seed, executor)
     asked = [(case, wide) for cases in kinds.values() for case in cases]
     asked.append((kinds["TRAPPIST-1"][0], narrow))
-    if setup.million:
-        asked.append((evaluation.sun_jupiter_saturn(1_000_000, STEP), wide))
+    longer = (_SJS, _UNSEEN) if setup.million else ()
+    asked += [(replace(case, steps=_MILLION), wide) for name in longer for case in kinds[name]]
     found = iter(list(run(evaluation.compare, *zip(*asked[::-1], strict=True)))[::-1])
     compared = {name: [next(found) for _ in cases] for name, cases in kinds.items()}
-    compared_narrow, million = next(found), next(found, None)
+    compared_narrow = next(found)
+    million = {name: [next(found) for _ in kinds[name]] for name in longer}
     return Runs(compared, compared_narrow, million, *next(iter(long)))
 
 
@@ -275,7 +277,7 @@ def _cases(setup: Setup, seed: int, executor: Executor | None) -> dict[str, list
     unseen, compact, swarm = (np.random.default_rng(child) for child in seeds)
     return {
         _SJS: [evaluation.sun_jupiter_saturn(setup.steps, STEP)],
-        "three bodies, unseen": _regular(setup, unseen, executor),
+        _UNSEEN: _regular(setup, unseen, executor),
         "TRAPPIST-1": [evaluation.trappist_1(setup.steps)],
         "compact pairs": evaluation.compact_pairs(setup.compact, setup.steps, rng=compact),
         "planetesimals": [evaluation.planetesimals(setup.swarm_steps, rng=swarm)],
@@ -309,14 +311,14 @@ def findings(runs: Runs) -> dict[str, float]:
     """Give what the claims on the pair network ask for."""
     keys = {
         _SJS: "sjs",
-        "three bodies, unseen": "unseen",
+        _UNSEEN: "unseen",
         "TRAPPIST-1": "trappist",
         "compact pairs": "compact",
         "planetesimals": "planetesimals",
     }
     found = {}
     for name, key in keys.items():
-        if key == "planetesimals" and runs.million is None:
+        if key == "planetesimals" and not runs.million:
             continue  # fewer steps than the claims are on
         found[f"pair-{key}-energy"] = max(map(_energy_ratio, runs.compared[name]))
         found[f"pair-{key}-phase"] = max(max(one.phase) for one in runs.compared[name])
@@ -332,9 +334,14 @@ def findings(runs: Runs) -> dict[str, float]:
         "narrow-phase": max(runs.narrow.phase),
         "narrow-guard": float(not runs.narrow.inside and all(one.inside for one in everything)),
     }
-    if runs.million is not None:
-        found["pair-million-energy"] = _energy_ratio(runs.million)
-        found["pair-million-phase"] = max(runs.million.phase)
+    if runs.million:
+        (sjs,), unseen = runs.million[_SJS], runs.million[_UNSEEN]
+        found |= {
+            "pair-million-energy": _energy_ratio(sjs),
+            "pair-million-phase": max(sjs.phase),
+            "pair-million-unseen-energy": max(map(_energy_ratio, unseen)),
+            "pair-million-momentum": max(one.learned.angular_momentum for one in (sjs, *unseen)),
+        }
     return found
 
 
@@ -351,8 +358,7 @@ def table(runs: Runs) -> pd.DataFrame:
         One row for each kind.
     """
     kinds = {**runs.compared, f"TRAPPIST-1, {SHORT}": [runs.narrow]}
-    if runs.million is not None:
-        kinds[f"{_SJS}, a million steps"] = [runs.million]
+    kinds |= {f"{name}, longer": each for name, each in runs.million.items()}
     rows = {}
     for name, each in kinds.items():
         rows[name] = {
