@@ -415,20 +415,20 @@ def test_local_without_a_main_guard_says_why_not(tmp_path: Path, guard: str) -> 
     assert "`if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
 
 
-def _faults_of_a_new_array() -> int:
-    """Return how many pages are made for a second array of 16 MB, after one that was freed."""
+def _faults_of_new_arrays() -> int:
+    """Return how many pages are made for an array of 16 MB, the fewest of ten after each other."""
     faults = []
-    for _ in range(3):
+    for _ in range(10):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         np.ones(2_000_000).sum()
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-    return faults[-1]
+    return min(faults)
 
 
 def test_local_processes_keep_the_pages_of_freed_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     with connect("local:1") as client:
-        assert client.submit(_faults_of_a_new_array).result() < 400  # of 3,900
+        assert client.submit(_faults_of_new_arrays).result() < 400  # of 3,900
 
 
 # --- slurm without Slurm: what is submitted, and what is said -----------------------------

@@ -206,6 +206,7 @@ def test_training(name: str, samples: ForceSamples, held_out: ForceSamples) -> N
     assert force_error(found.model, held_out) == found.errors[-1]
     half = 0.5 * (found.errors[0] + found.errors[-1])
     assert force_error(with_error(found, half, held_out), held_out) == pytest.approx(half, rel=1e-9)
+    assert force_error(found.model, held_out) == found.errors[-1], "the model stays as it is"
     with pytest.raises(NBodyError, match="train longer"):
         with_error(found, 1e-6, held_out)
     again = train_model(LADDER[name], samples, held_out, replace(TINY, steps=20), 0)

@@ -28,7 +28,11 @@ SMALL = Recipe(RANGE, systems=30, each=4, width=8, adam_steps=100, iterations=25
 
 
 def test_the_descent_has_the_squares_of_all_snapshots() -> None:
-    """128 rows against the accelerations of every snapshot, for weights before and after."""
+    """128 rows against the accelerations of every snapshot, for weights before and after.
+
+    What the rows leave out, a share of 1e-9 of both terms of the residuals e, changes the sum of
+    their squares by up to twice its product with e.
+    """
     snapshots = draw_snapshots(RANGE, 60, 4, seed=2)
     objective = _Objective(snapshots)
     at, matrix, right = objective.compressed(RANGE)
@@ -41,7 +45,9 @@ def test_the_descent_has_the_squares_of_all_snapshots() -> None:
             for p in (trained, *others)
         ]
         sizes = [float(objective.errors(p).sum()) for p in (trained, *others)]
-    assert max(abs(x) / size for x, size in zip(left, sizes, strict=True)) < 1e-8
+    lengths = [size**0.5 for size in sizes]
+    allowed = [2e-9 * e * (float(right.norm()) + e) for e in lengths]
+    assert all(abs(x) < most for x, most in zip(left, allowed, strict=True))
     assert max(sizes) / min(sizes) > 1e4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,7 +216,7 @@ def with_error(training: Training, error: float, held_out: ForceSamples) -> Forc
     Parameters
     ----------
     training : Training
-        Of the model, whose weights are set.
+        Of the model, which stays as it is.
     error : float
         Relative force error.
     held_out : ForceSamples
@@ -224,7 +225,8 @@ def with_error(training: Training, error: float, held_out: ForceSamples) -> Forc
     Returns
     -------
     ForceModel
-        The first weights with that error, on the straight line between two that were kept.
+        A copy with the first weights of that error, on the straight line between two that were
+        kept.
 
     Raises
     ------
@@ -237,14 +239,15 @@ def with_error(training: Training, error: float, held_out: ForceSamples) -> Forc
             f"the {type(training.model).__name__} has force errors from {training.errors[0]:.3g} "
             f"to {min(training.errors):.3g}; expected {error:.3g} to lie between: train longer."
         )
+    model = copy.deepcopy(training.model)
     before, after = training.weights[below - 1 : below + 1]
     low, high = 0.0, 1.0
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
         mixed = {name: value.lerp(after[name], middle) for name, value in before.items()}
-        training.model.load_state_dict(mixed)
-        if force_error(training.model, held_out) > error:
+        model.load_state_dict(mixed)
+        if force_error(model, held_out) > error:
             low = middle
         else:
             high = middle
-    return training.model
+    return model
