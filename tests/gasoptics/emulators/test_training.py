@@ -12,10 +12,12 @@ import torch
 
 from restudy import data
 from restudy.gasoptics import datasets
+from restudy.gasoptics.emulators import training
 from restudy.gasoptics.emulators.evaluation import emulated_and_exact
 from restudy.gasoptics.emulators.network import Design, LongwaveNetwork, ShortwaveNetwork
 from restudy.gasoptics.emulators.presets import preset, with_steps
 from restudy.gasoptics.emulators.scores import flux_errors
+from restudy.gasoptics.emulators.soap import Soap
 from restudy.gasoptics.emulators.training import Recipe, Stage, _weights_of_columns, train
 from restudy.gasoptics.emulators.training_sets import SetRecipe, make_set, training_sets
 from restudy.gasoptics.errors import GasOpticsError
@@ -53,6 +55,18 @@ def test_training_reduces_the_error_of_fluxes(table: str, device: str, tmp_path:
         for t in (trained, before)
     ]
     assert errors[0] < 0.1 * errors[1]
+
+
+def test_the_axes_of_a_wide_layer_are_turned_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the axes of its units kept, a layer of 200 is left at twice the loss."""
+    wide = replace(DESIGN, table="sw-g224", hidden=(200,))
+    recipe = replace(RECIPE, design=wide, stages=(Stage(600, 2e-2, 6, fluxes=False),))
+    turned = train(recipe, seed=1, folder=tmp_path).record.history[-1]
+    monkeypatch.setattr(training, "Soap", lambda parameters, rate, widest: Soap(parameters, rate))
+    kept = train(recipe, seed=1, folder=tmp_path).record.history[-1]
+    assert turned[1] < 0.7 * kept[1]
 
 
 @pytest.mark.gpu
