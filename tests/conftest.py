@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests away from the network, the user's cache and the user's cluster."""
+    """Keep the tests away from the network, the user's cache and the user's cluster.
+
+    One thread: the tests' arrays are small, and threads that wait for a core take longer than one.
+    """
+    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESTUDY_OFFLINE", "1")
         patch.setenv("RESTUDY_DATA", str(tmp_path_factory.mktemp("cache")))

@@ -296,5 +296,7 @@ def test_recorded_trainings_have_the_worst_simulation_under_air_over_its_bar(
     (row,) = experiments_trainings.recorded_trainings(tmp_path).to_dict("records")
     assert (row["steps"], row["columns"], row["down"]) == (50, 8, 0.009)
     assert row["over"] == pytest.approx(0.038 / 0.019)
+    asked = experiments_trainings.trainings_findings(pd.DataFrame([row, row | {"preset": "full"}]))
+    assert asked == {"larger-shortwave-up": 0.003, "larger-shortwave-down": 0.009}
     shown = experiments_trainings.trainings_table(pd.DataFrame([row]))
     assert shown.index.to_list() == [("sw-g224", "paper", 3)]

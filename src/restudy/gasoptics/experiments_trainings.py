@@ -56,6 +56,29 @@ def recorded_trainings(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def trainings_findings(found: pd.DataFrame) -> dict[str, float]:
+    """Give what the claims on the networks of the preset ``paper`` ask for.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        Of `recorded_trainings`, with at most one training of that preset for each k-distribution.
+
+    Returns
+    -------
+    dict of str to float
+        By claim, of those networks that were trained: errors of present-day fluxes [W/m2].
+    """
+    larger = found[found["preset"] == "paper"].set_index("network")
+    names = {"lw-g256": "longwave", "sw-g224": "shortwave"}
+    return {
+        f"larger-{spectrum}-{way}": float(larger.at[network, way])
+        for network, spectrum in names.items()
+        if network in larger.index
+        for way in ("up", "down")
+    }
+
+
 def trainings_table(found: pd.DataFrame) -> pd.DataFrame:
     """Give `recorded_trainings` for reading."""
     names = {
