@@ -12,7 +12,7 @@ BIN := .venv/bin
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off $(PIP_ARGS) -r requirements.lock -e .
 	$(BIN)/python -m pip check
-	$(BIN)/python -m restudy.nbody.rehearsal  # numba compiles its functions here, not in a first run
+	-$(BIN)/python -m restudy.nbody.rehearsal  # compiles ahead; without it a first run takes longer
 	touch $@
 
 book: .venv/installed
