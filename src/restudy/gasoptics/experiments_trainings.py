@@ -69,12 +69,11 @@ def trainings_findings(found: pd.DataFrame) -> dict[str, float]:
     dict of str to float
         By claim, of those networks that were trained: errors of present-day fluxes [W/m2].
     """
-    larger = found[found["preset"] == "paper"].set_index("network")
     names = {"lw-g256": "longwave", "sw-g224": "shortwave"}
+    larger = found[(found["preset"] == "paper") & found["network"].isin(names)]
     return {
-        f"larger-{spectrum}-{way}": float(larger.at[network, way])
-        for network, spectrum in names.items()
-        if network in larger.index
+        f"larger-{names[str(row['network'])]}-{way}": float(row[way])
+        for row in larger.to_dict("records")
         for way in ("up", "down")
     }
 
