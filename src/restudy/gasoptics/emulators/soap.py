@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+WIDEST = 160  # longest side of weights that is turned, if nothing else is said
 _TINY = 1e-12
 
 
@@ -60,7 +61,7 @@ class Soap(torch.optim.Optimizer):
         *,
         memory: float = 0.95,
         every: int = 10,
-        widest: int = 160,
+        widest: int = WIDEST,
     ) -> None:
         super().__init__(parameters, {"lr": rate})
         self._memory, self._every, self._widest = memory, every, widest

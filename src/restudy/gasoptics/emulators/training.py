@@ -29,14 +29,13 @@ from restudy.gasoptics.emulators.network import (
     make_network,
     spectrum_of,
 )
-from restudy.gasoptics.emulators.soap import Soap
+from restudy.gasoptics.emulators.soap import WIDEST, Soap
 from restudy.gasoptics.emulators.training_sets import SetRecipe, TrainingSet, training_sets
 from restudy.gasoptics.errors import GasOpticsError
 
 _FEW = 16  # copies of the standard atmospheres in a set that would have RFMIP's hundred columns
 _WARM = 100  # steps in which the learning rate rises, or a tenth of a short stage
 _EVERY = 100  # steps from one entry of the history to the next
-_WIDEST = 160  # longest side of weights whose axes are turned, unless a layer is wider
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,7 @@ def _steps(network: Network, recipe: Recipe, examples: TrainingSet, seed: int) -
     weights, kinds = _weights_of_columns(network, recipe, sketch)
     rng = torch.Generator().manual_seed(seed + 1)
     history: list[list[float]] = []
-    done, widest = 0, max(_WIDEST, *network.design.widths)
+    done, widest = 0, max(WIDEST, *network.design.widths)
     for stage in recipe.stages:
         optimiser = Soap(network.parameters(), stage.rate, widest=widest)
         sums = torch.zeros(2, dtype=torch.float64, device=device)
