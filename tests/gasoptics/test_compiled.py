@@ -22,14 +22,21 @@ from restudy.gasoptics.rfmip import Rfmip
 from restudy.gasoptics.standard import standard_atmospheres
 from restudy.gasoptics.tables import KDistribution
 
-SIZES = [((64, 64), (32, 32), 1), ((50,), (20, 37), 2), ((3, 90, 17), (1, 5), 1)]
+SIZES = [
+    ((64, 64), (32, 32), 1),
+    ((50,), (20, 37), 2),
+    ((50,), (20, 37), 4),
+    ((3, 90, 17), (1, 5), 1),
+]
+CUTS = 3e4, 6.5e4  # Pa, in as far as the experts ask for them
 
 
 def random_network(table: KDistribution, seen: Atmosphere, *size: Any, **design: Any) -> Any:
     """Make a network of random weights whose outputs are of the order of real ones."""
     hidden, blocks, experts = size
     name = "lw-g256" if table.planck is not None else "sw-g224"
-    made = Design(name, ("h2o", "o3"), ("co2",), hidden, blocks, experts=experts, **design)
+    design |= {"experts": experts, "cuts": CUTS[: max(0, experts - 2)]}
+    made = Design(name, ("h2o", "o3"), ("co2",), hidden, blocks, **design)
     network = make_network(made, spectrum_of(table), rng=torch.Generator().manual_seed(3))
     x = features(seen, made.gases, table.tropopause).flatten(0, 1)
     network.input_shift.copy_(x.mean(dim=0))
@@ -102,20 +109,25 @@ def test_every_quantity_is_that_of_the_network_for_real_bands(
     compare(random_network(real_table(name), atmosphere, *SIZES[0], parts=parts), atmosphere)
 
 
+@pytest.mark.parametrize("experts", [2, 4])
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("shift", [0.0, 0.45, 0.85, 3.0])
 @pytest.mark.parametrize("layers", [1, 24, 61])
 def test_panels_of_g_points_and_what_is_left_of_them(
-    made_shortwave: KDistribution, layers: int, shift: float, parts: int
+    made_shortwave: KDistribution, layers: int, shift: float, parts: int, experts: int
 ) -> None:
-    """Two whole panels and 5 g-points; from few layers above the tropopause to nearly all."""
+    """Two whole panels and 5 g-points; from few layers above the tropopause to nearly all.
+
+    Of four experts, the two in the middle have a layer or none of 24.
+    """
     solar = torch.ones(37, dtype=torch.float64) / 37
     atmosphere = standard_atmospheres(layers)
     network = random_network(made_shortwave, standard_atmospheres(), (30,), (22, 7), 2)
     spectrum = replace(network.spectrum, sizes=(20, 17), solar=solar)
     level = atmosphere.p_lev[0, 0].log() * (1 - shift) + atmosphere.p_lev[0, -1].log() * shift
     spectrum = replace(spectrum, tropopause=float(level.exp()))
-    design = replace(network.design, parts=parts)
+    cuts = tuple(float(1.01**i * level.exp()) for i in range(1, experts - 1))
+    design = replace(network.design, parts=parts, experts=experts, cuts=cuts)
     wide = make_network(design, spectrum, rng=torch.Generator().manual_seed(4))
     wide.input_shift.copy_(network.input_shift)
     wide.input_scale.copy_(network.input_scale)

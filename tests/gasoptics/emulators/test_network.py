@@ -44,12 +44,13 @@ def test_multiply_adds_and_parameters_by_hand(made_network: Make) -> None:
     assert sum(p.numel() for p in two.parameters()) == 2 * weights
 
 
-@pytest.mark.parametrize("experts", [1, 2])
+@pytest.mark.parametrize("experts", [1, 2, 4])
 @pytest.mark.parametrize("activation", ["leaky relu", "silu"])
 def test_roots_are_those_of_a_loop(
     experts: int, activation: str, made_network: Make, made_columns: Atmosphere
 ) -> None:
-    network = made_network(experts=experts, activation=activation).double()
+    cuts = (3e4, 8e4) if experts == 4 else ()
+    network = made_network(experts=experts, cuts=cuts, activation=activation).double()
     found = [x.detach().numpy() for x in network.roots_of(made_columns)]
     for column in range(made_columns.columns):
         for layer in range(made_columns.layers):
@@ -66,7 +67,8 @@ def _one_layer(
     lower = p > network.spectrum.tropopause
     x = np.array([math.log(p), float(columns.t_lay[column, layer]), float(lower), *gases])
     x = (x - network.input_shift.numpy()) * network.input_scale.numpy()
-    expert = 1 if network.design.experts == 2 and not lower else 0
+    borders = (network.spectrum.tropopause, *network.design.cuts)[: network.design.experts - 1]
+    expert = sum(p <= border for border in borders)
     count = len(network.weights) // network.design.experts
     weights = [w.detach().numpy() for w in network.weights][expert * count : (expert + 1) * count]
     biases = [b.detach().numpy() for b in network.biases][expert * count : (expert + 1) * count]
@@ -199,8 +201,17 @@ def test_gradient_of_fluxes_against_finite_differences(
 
 
 def test_a_design_that_cannot_be_is_refused(made_shortwave: KDistribution) -> None:
-    with pytest.raises(GasOpticsError, match="3 experts"):
+    with pytest.raises(GasOpticsError, match=r"experts=3 with cuts at \(\) Pa"):
         Design("lw-g256", (), (), (8,), (4, 4), experts=3)
+    with pytest.raises(GasOpticsError, match=r"experts=1 with cuts at \(50000.0,\) Pa"):
+        Design("lw-g256", (), (), (8,), (4, 4), cuts=(5e4,))
+    with pytest.raises(GasOpticsError, match="expected rising pressures"):
+        Design("lw-g256", (), (), (8,), (4, 4), experts=4, cuts=(5e4, 5e4))
+    with pytest.raises(GasOpticsError, match="activation 'tanh'; expected leaky relu or silu"):
+        Design("lw-g256", (), (), (8,), (4, 4), activation="tanh")
+    cut = Design("sw-g224", (), (), (8,), (4, 4), experts=3, cuts=(5e3,))
+    with pytest.raises(GasOpticsError, match="a cut at 5000 Pa; expected more than the 9948"):
+        make_network(cut, spectrum_of(made_shortwave))
     with pytest.raises(GasOpticsError, match="expected at least 1"):
         Design("lw-g256", (), (), (8,), (4, 0))
     with pytest.raises(GasOpticsError, match="spectrum of the short wave"):

@@ -105,7 +105,10 @@ def test_records_are_of_the_preset(name: str, real_table: Table) -> None:
     written = record(name)
     real_table(name.removesuffix(ALL_GASES))  # skips where the tables are not at hand
     recipe = preset("full", name.removesuffix(ALL_GASES), other_gases=name.endswith(ALL_GASES))
-    assert written["recipe"] == json.loads(json.dumps(asdict(recipe)))
+    expected = json.loads(json.dumps(asdict(recipe)))
+    if not recipe.design.cuts:  # most records are older than cuts
+        written["recipe"]["design"].setdefault("cuts", [])
+    assert written["recipe"] == expected
     network = shipped_network(name)
     assert network.design == recipe.design
     assert written["parameters"] == sum(p.numel() for p in network.parameters())

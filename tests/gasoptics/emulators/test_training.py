@@ -149,9 +149,13 @@ def test_sets_are_found_again_and_damaged_parts_are_not_left(tmp_path: Path) -> 
     assert torch.equal(first.roots, again.roots)
     assert torch.equal(first.sketch, again.sketch)
     assert first.sketch.shape == (2, 12, 60, 2, 5)
-    longer = training_sets([*recipes, recipes[0]], seed=3, folder=tmp_path)
+    longer = training_sets([*recipes, replace(recipes[0], copies=2)], seed=3, folder=tmp_path)
+    assert len(longer.roots) == longer.sketch.shape[1] == longer.columns.columns == 24
     assert torch.equal(longer.roots[:12], first.roots)
-    assert not torch.equal(longer.roots[12:], first.roots[:6])
+    assert torch.equal(longer.sketch[:, :12], first.sketch)
+    assert torch.equal(longer.columns.t_lay[:12], first.columns.t_lay)
+    assert not torch.equal(longer.roots[12:18], first.roots[:6])
+    assert bool((longer.roots[12:].abs().amax(dim=(1, 2, 3)) > 0).all())
 
 
 def test_without_rfmip_the_standard_atmospheres_serve(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -71,7 +71,9 @@ def emulated_and_exact(
     return Fluxes.joined(ours), Fluxes.joined(theirs)
 
 
-def validation_columns(network: Net, base: str) -> Atmosphere:
+def validation_columns(
+    network: Net, base: str, kinds: Sequence[str] = ("perturbed", "drifted")
+) -> Atmosphere:
     """Return columns that no training has seen, by the recipes of the training.
 
     Parameters
@@ -81,16 +83,18 @@ def validation_columns(network: Net, base: str) -> Atmosphere:
     base : str
         ``"rfmip"``: other perturbations of the columns that were trained on; ``"standard"``:
         perturbations of the standard atmospheres, which were not, if RFMIP's were at hand.
+    kinds : sequence of str
+        Of `restudy.gasoptics.emulators.training_sets.SetRecipe`.
 
     Returns
     -------
     Atmosphere
-        Half of them perturbed, half drifted, in the paper's set-up.
+        As many of each kind, in the paper's set-up.
     """
     copies = 1 if base == "rfmip" else 8
     varied = "co2" in network.design.gases
     parts = []
-    for kind in ("perturbed", "drifted"):
+    for kind in kinds:
         recipe = SetRecipe(network.design.table, base, kind, varied, copies, count=0)
         parts.append(make_set(recipe, np.random.default_rng(_VALIDATION)).columns)
     columns = joined_columns(parts)
@@ -148,8 +152,9 @@ def evaluate(network: Net) -> dict[str, Any]:
     -------
     dict
         By name of the columns: errors of fluxes [W/m2] and heating rates [K/day], in the paper's
-        set-up. ``"validation"`` and ``"validation, standard"`` are for choices between designs;
-        the others are tests: ``"present day"``, the authors' columns, columns of large-eddy
+        set-up. Those that begin with ``"validation"`` are for choices between designs: columns of
+        RFMIP and standard atmospheres by the recipes of the training, and the latter cut off at the
+        top. The others are tests: ``"present day"``, the authors' columns, columns of large-eddy
         simulations, the other experiments of RFMIP (those with present-day gases where these are
         no inputs), the forcing of the other experiments, and the errors beside line-by-line
         fluxes.
@@ -163,6 +168,7 @@ def evaluate(network: Net) -> dict[str, Any]:
     inside = {
         "validation": validation_columns(network, "rfmip"),
         "validation, standard": validation_columns(network, "standard"),
+        "validation, shallow": validation_columns(network, "standard", ["shallow"]),
         "present day": paper_setup(real.atmosphere([0])),
         "authors' columns": paper_setup(datasets.paper_columns()),
     }

@@ -31,9 +31,10 @@ class Net(NamedTuple):
     weights : numpy.ndarray of float32, shape (all,)
         Every dense layer in panels of `LANES` outputs: their biases, then a row for each input.
     plan : numpy.ndarray of int64, shape (experts, dense layers, 5)
-        Of each dense layer: where its weights begin, the first column that it reads, the number of
-        its inputs and of its panels, the first column that it writes. After the hidden ones come
-        the heads of A, one or several, and that of B.
+        Of each dense layer, the experts from the top of the atmosphere down: where its weights
+        begin, the first column that it reads, the number of its inputs and of its panels, the first
+        column that it writes. After the hidden ones come the heads of A, one or several, and that
+        of B.
     hidden : int
         Number of hidden layers.
     shift, scale : numpy.ndarray of float32, shape (inputs,)
@@ -43,6 +44,8 @@ class Net(NamedTuple):
         Of the leaky ReLU below 0.
     tropopause : float
         Pressure above which (towards the ground) a layer is of the lower atmosphere [Pa].
+    borders : numpy.ndarray of float32, shape (experts - 1,)
+        Pressure above which (towards the ground) the next expert begins, from the top down [Pa].
     edges : numpy.ndarray of float32, shape (bins + 1,)
         Logarithm of the pressure at the edges of the bins of the training range [ln Pa].
     least, most : numpy.ndarray of float32, shape (bins, quantities)
@@ -58,6 +61,7 @@ class Net(NamedTuple):
     scale: np.ndarray
     slope: np.float32
     tropopause: np.float32
+    borders: np.ndarray
     edges: np.ndarray
     least: np.ndarray
     most: np.ndarray
@@ -97,6 +101,8 @@ class Work(NamedTuple):
         Hidden layers.
     a, b : numpy.ndarray of float32, shape (rows, g)
         The roots; g is filled up to whole panels.
+    starts : numpy.ndarray of int64, shape (experts + 1,)
+        The first layer of each expert, from the top down, and the number of layers.
     """
 
     x: np.ndarray
@@ -104,6 +110,7 @@ class Work(NamedTuple):
     odd: np.ndarray
     a: np.ndarray
     b: np.ndarray
+    starts: np.ndarray
 
 
 class Planck(NamedTuple):
@@ -214,36 +221,40 @@ def _outside(column, net, air):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _hidden(column, net, air, work):  # type: ignore[no-untyped-def]
-    """Write the hidden layers of a column.
+def _share(column, net, air, starts):  # type: ignore[no-untyped-def]
+    """Write which layers of a column belong to which expert."""
+    layers, layer = air.pressure.shape[1], 0
+    starts[0] = 0
+    for number, border in enumerate(net.borders):
+        while layer < layers and air.pressure[column, layer] <= border:
+            layer += 1
+        starts[number + 1] = layer
+    starts[-1] = layers
 
-    Returns the last of them, the first layer of air of the lower atmosphere (0 where it has no
-    weights of its own), and how many layers lie outside.
-    """
+
+@njit(cache=True, nogil=True)
+def _hidden(column, net, air, work):  # type: ignore[no-untyped-def]
+    """Write the hidden layers of a column; return the last, and how many layers lie outside."""
     _inputs(column, net, air, work.x)
-    outside = _outside(column, net, air)
-    layers, experts = air.pressure.shape[1], net.plan.shape[0]
-    border = 0
-    while experts == 2 and border < layers and air.pressure[column, border] <= net.tropopause:
-        border += 1
+    _share(column, net, air, work.starts)
     last = work.even
-    # The upper atmosphere first: if it is thin, its tile runs into rows that the lower one writes.
-    for expert in range(experts - 1, -1, -1):
-        start, stop = (0, border) if expert == 1 else (border, layers)
+    # From the top: the tiles of an expert of few layers run into rows that the next one writes.
+    for expert in range(len(net.plan)):
+        start, stop = work.starts[expert], work.starts[expert + 1]
         source, target, other = work.x, work.even, work.odd
         for number in range(net.hidden):
             plan = net.plan[expert, number]
             dense(source, start, stop, net.weights, plan, net.slope, target)
             source, target, other = target, other, target
         last = source
-    return last, border, outside
+    return last, _outside(column, net, air)
 
 
 @njit(cache=True, nogil=True)
-def _roots(last, border, layers, net, work):  # type: ignore[no-untyped-def]
+def _roots(last, net, work):  # type: ignore[no-untyped-def]
     """Write the roots A and B of a column."""
-    for expert in range(net.plan.shape[0] - 1, -1, -1):
-        start, stop = (0, border) if expert == 1 else (border, layers)
+    for expert in range(len(net.plan)):
+        start, stop = work.starts[expert], work.starts[expert + 1]
         plan = net.plan[expert]
         for number in range(net.hidden, len(plan) - 1):
             dense(last, start, stop, net.weights, plan[number], np.float32(1), work.a)
@@ -263,9 +274,9 @@ def longwave(columns, net, work, air, planck, tau, layer, level, surface):  # ty
     """Fill optical depth and sources of the columns of a range; give the layers outside."""
     outside = 0
     for column in range(columns[0], columns[1]):
-        last, border, beyond = _hidden(column, net, air, work)
+        last, beyond = _hidden(column, net, air, work)
         outside += beyond
-        _roots(last, border, air.pressure.shape[1], net, work)
+        _roots(last, net, work)
         _longwave(column, work.a, work.b, air.thickness, planck, tau, layer, level, surface)
     return outside
 
@@ -299,26 +310,28 @@ def shortwave(columns, net, work, air, tau, ssa):  # type: ignore[no-untyped-def
     """Fill optical depth and single-scattering albedo; give the layers outside."""
     outside, layers = 0, tau.shape[1]
     for column in range(columns[0], columns[1]):
-        last, border, beyond = _hidden(column, net, air, work)
+        last, beyond = _hidden(column, net, air, work)
         outside += beyond
-        tall = border == 0 or border >= SHORT
-        tall = tall and (border == layers or layers - border >= SHORT)
-        whole = tau.shape[2] // LANES * LANES if tall else 0  # g-points of panels by tiles
+        within = True  # tiles stay in the rows of this column, where the next expert mends them
+        for expert in range(len(net.plan)):
+            start, stop = work.starts[expert], work.starts[expert + 1]
+            within &= (start == stop) | (start + SHORT <= layers)
+        whole = tau.shape[2] // LANES * LANES if within else 0  # g-points of panels by tiles
         if whole > 0:
-            _shortwave_panels(column, last, border, net, air.thickness, tau, ssa)
+            _shortwave_panels(column, last, work.starts, net, air.thickness, tau, ssa)
         if whole < tau.shape[2]:
-            _roots(last, border, layers, net, work)
+            _roots(last, net, work)
             _shortwave(column, whole, work.a, work.b, air.thickness, tau, ssa)
     return outside
 
 
 @njit(cache=True, nogil=True)
-def _shortwave_panels(column, last, border, net, thickness, tau, ssa):  # type: ignore[no-untyped-def]
+def _shortwave_panels(column, last, starts, net, thickness, tau, ssa):  # type: ignore[no-untyped-def]
     """Fill optical depth and single-scattering albedo of a column for whole panels of g-points."""
     _, layers, many = tau.shape
     stride, weights = last.shape[1], net.weights
-    for expert in range(net.plan.shape[0] - 1, -1, -1):
-        start, stop = (0, border) if expert == 1 else (border, layers)
+    for expert in range(len(net.plan)):
+        start, stop = starts[expert], starts[expert + 1]
         plan = net.plan[expert]
         b_offset, b_column, b_inputs, _, _ = plan[-1]
         for number in range(net.hidden, len(plan) - 1):

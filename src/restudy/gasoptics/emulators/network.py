@@ -8,6 +8,7 @@ roots of `restudy.gasoptics.emulators.roots`.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -47,10 +48,13 @@ class Design:
     activation : str
         ``"leaky relu"`` or ``"silu"``.
     experts : int
-        2: a set of weights for each side of the tropopause; 1: one for both.
+        Sets of weights; a layer of air goes through one of them. 1: the same everywhere; 2: one on
+        each side of the tropopause; more: the lower atmosphere is cut once more at each of `cuts`.
     parts : int
         Equal parts of the first block, each of which feeds its own share of the g-points, the first
         part the first ones: neighbouring bands have gases in common.
+    cuts : tuple of float
+        Pressures below the tropopause where one expert ends and the next begins, rising [Pa].
     """
 
     table: str
@@ -61,13 +65,21 @@ class Design:
     activation: str = "leaky relu"
     experts: int = 1
     parts: int = 1
+    cuts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS or self.experts not in (1, 2):
+        if self.activation not in ACTIVATIONS:
             raise GasOpticsError(
-                f"a network with {self.experts} experts and the activation {self.activation!r}; "
-                f"expected 1 or 2, and {' or '.join(ACTIVATIONS)}."
+                f"a network with the activation {self.activation!r}; "
+                f"expected {' or '.join(ACTIVATIONS)}."
             )
+        if self.experts != 2 + len(self.cuts) and (self.experts != 1 or self.cuts):
+            raise GasOpticsError(
+                f"experts={self.experts} with cuts at {self.cuts} Pa; expected 1 without cuts, or "
+                "2 and one more for each cut."
+            )
+        if any(a >= b for a, b in itertools.pairwise(self.cuts)):
+            raise GasOpticsError(f"cuts at {self.cuts} Pa; expected rising pressures.")
         if min(*self.hidden, *self.blocks, 1) < 1:
             raise GasOpticsError(
                 f"layers of {self.hidden} and blocks of {self.blocks}; expected at least 1."
@@ -193,6 +205,11 @@ class Network(nn.Module):
         self, design: Design, spectrum: Spectrum, *, rng: torch.Generator | None = None
     ) -> None:
         super().__init__()
+        if design.cuts and not design.cuts[0] > spectrum.tropopause:
+            raise GasOpticsError(
+                f"a cut at {design.cuts[0]:g} Pa; expected more than the {spectrum.tropopause:g} Pa"
+                " of the tropopause."
+            )
         self.design, self.spectrum = design, spectrum
         inputs, g = design.widths[0], spectrum.g_points
         shapes = list(zip(design.widths[1:], design.widths[:-1], strict=True))
@@ -221,7 +238,7 @@ class Network(nn.Module):
         self.range = TrainingRange(names, edges, empty + torch.inf, empty - torch.inf)
 
     def dense(self, expert: int = 0) -> Dense:
-        """Return the weights of an expert; 0 is the lower atmosphere where there are two."""
+        """Return the weights of an expert; 0 is the one at the ground."""
         count = len(self.weights) // self.design.experts
         pairs = list(zip(self.weights, self.biases, strict=True))
         mine = pairs[expert * count : (expert + 1) * count]
@@ -251,13 +268,24 @@ class Network(nn.Module):
         inputs = (x - self.input_shift) * self.input_scale
         if self.design.experts == 1:
             return self._through(self.dense(), inputs)
-        lower = x[:, LOCAL.index("lower")] > 0.5
-        rows = lower.nonzero()[:, 0], (~lower).nonzero()[:, 0]
-        place = torch.cat(rows)
-        order = torch.empty_like(place).scatter_(0, place, torch.arange(len(x), device=x.device))
-        below, above = (self._through(self.dense(e), inputs[rows[e]]) for e in (0, 1))
-        first, second = (torch.cat(pair)[order] for pair in zip(below, above, strict=True))
+        number = self._expert_of(x)
+        order = number.argsort(stable=True)
+        place = torch.empty_like(order).scatter_(0, order, torch.arange(len(x), device=x.device))
+        counts = number.bincount(minlength=self.design.experts).tolist()
+        pairs = [
+            self._through(self.dense(expert), rows)
+            for expert, rows in enumerate(torch.split(inputs[order], counts))
+        ]
+        first, second = (torch.cat(parts)[place] for parts in zip(*pairs, strict=True))
         return first, second
+
+    def _expert_of(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the number of the expert of each layer of air, (n,); 0 is at the ground."""
+        lower = x[:, LOCAL.index("lower")] > 0.5
+        log_p, number = x[:, LOCAL.index("log p")], self.design.experts - 1 - lower.long()
+        for cut in self.design.cuts:
+            number -= (log_p > math.log(cut)).long()
+        return number
 
     def _through(self, dense: Dense, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         for weight, bias in dense.hidden:

@@ -22,26 +22,30 @@ class _Plan:
 
     hidden: tuple[int, ...]
     blocks: tuple[int, int]
-    experts: int
     sets: int
     steps: tuple[int, int]
     columns: int
     kinds: tuple[str, ...] = ("perturbed", "drifted", "perturbed", "anywhere")
     sketches: int = 2
     parts: int = 1
+    cuts: tuple[float, ...] = ()
 
 
 _NEAR = ("perturbed", "drifted")
 _WIDE = ("perturbed", "drifted", "perturbed", "tropopauses")
+_DEEP_AND_SHALLOW = ("perturbed", "drifted", "shallow", "tropopauses")
+_CUTS = (3e4, 6.5e4)  # Pa
 _FULL = {
-    ("lw-g256", False): _Plan((64,), (48, 32), 2, 24, (4500, 3000), 64, _WIDE),
-    ("lw-g256", True): _Plan((160,), (80, 40), 2, 40, (4500, 4000), 64, _NEAR, 6),
-    ("lw-g128", False): _Plan((96,), (48, 32), 2, 24, (4000, 2500), 24),
-    ("lw-g128", True): _Plan((128,), (48, 32), 2, 40, (5000, 4000), 64, _NEAR),
-    ("sw-g224", False): _Plan((128,), (60, 4), 2, 80, (6500, 6500), 32, _WIDE, 4, parts=4),
-    ("sw-g224", True): _Plan((128,), (60, 4), 2, 40, (6500, 6500), 32, _WIDE, 4, parts=4),
-    ("sw-g112", False): _Plan((72,), (56, 8), 2, 24, (6000, 4000), 24),
-    ("sw-g112", True): _Plan((72,), (56, 8), 2, 24, (6000, 4000), 24),
+    ("lw-g256", False): _Plan((64,), (48, 32), 24, (4500, 3000), 64, _WIDE),
+    ("lw-g256", True): _Plan((160,), (80, 40), 40, (4500, 4000), 64, _NEAR, 6),
+    ("lw-g128", False): _Plan((96,), (48, 32), 24, (4000, 2500), 24),
+    ("lw-g128", True): _Plan((128,), (48, 32), 40, (5000, 4000), 64, _NEAR),
+    ("sw-g224", False): _Plan(
+        (128,), (60, 4), 80, (6500, 6500), 32, _DEEP_AND_SHALLOW, 4, parts=4, cuts=_CUTS
+    ),
+    ("sw-g224", True): _Plan((128,), (60, 4), 40, (6500, 6500), 32, _WIDE, 4, parts=4),
+    ("sw-g112", False): _Plan((72,), (56, 8), 24, (6000, 4000), 24),
+    ("sw-g112", True): _Plan((72,), (56, 8), 24, (6000, 4000), 24),
 }
 
 
@@ -83,9 +87,8 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
         tuple(wider * width for width in plan.hidden),
         (first, second),
         other_gases=other_gases,
-        experts=plan.experts,
     )
-    design = replace(design, parts=plan.parts)
+    design = replace(design, experts=2 + len(plan.cuts), parts=plan.parts, cuts=plan.cuts)
     rates = (2e-2, False), (1e-3, True)
     stages = [
         Stage(count, rate, columns, fluxes)
@@ -107,8 +110,6 @@ def design_for(
     blocks: tuple[int, int],
     *,
     other_gases: bool,
-    activation: str = "leaky relu",
-    experts: int = 1,
 ) -> Design:
     """Return a design with the inputs that matter.
 
@@ -122,10 +123,6 @@ def design_for(
         Widths of the two blocks of the last.
     other_gases : bool
         Whether the well-mixed gases that vary in the climate are inputs, beside water and ozone.
-    activation : str
-        ``"leaky relu"`` or ``"silu"``.
-    experts : int
-        1 or 2.
 
     Returns
     -------
@@ -141,7 +138,7 @@ def design_for(
     always = {"o2", "n2", "no2"} | (set() if other_gases else set(matter) - {"h2o", "o3"})
     inputs = tuple(gas for gas in matter if gas not in always)
     held = tuple(gas for gas in matter if gas in always)
-    return Design(table, inputs, held, hidden, blocks, activation, experts)
+    return Design(table, inputs, held, hidden, blocks)
 
 
 def with_steps(recipe: Recipe, share: float) -> Recipe:

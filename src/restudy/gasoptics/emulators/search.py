@@ -134,8 +134,8 @@ def variants(
     -------
     list of Recipe
         The widths times 1/4, 1/2, 3/4, 1 and 3/2; then, at the widths of the preset, SiLU, one
-        set of weights where it has two or two where it has one, a second hidden layer, and roots
-        alone as the loss.
+        set of weights where it has several or two where it has one, a second hidden layer, and
+        roots alone as the loss.
     """
     middle = with_steps(preset(name, table, other_gases=other_gases), share)
     design = middle.design
@@ -147,7 +147,7 @@ def variants(
         found.append(replace(middle, design=replace(design, hidden=hidden, blocks=(first, second))))
     others = (
         replace(design, activation="silu"),
-        replace(design, experts=3 - design.experts),  # 1 of 2, 2 of 1
+        replace(design, experts=1 if design.experts > 1 else 2, cuts=()),
         replace(design, hidden=(*design.hidden, design.hidden[-1])),
     )
     found += [replace(middle, design=other) for other in others]

@@ -319,15 +319,17 @@ def _weights_of_columns(
     kinds = [recipe.kinds[number % len(recipe.kinds)] == "shallow" for number in range(recipe.sets)]
     each = sketch.shape[1] // recipe.sets
     which = torch.tensor(kinds, device=sketch.device).repeat_interleave(each).long()
-    groups = [sketch[:, (which == row).nonzero()[:, 0]] for row in range(1 + max(kinds))]
-    found = [_weights(group, network.root_scale, recipe.floor) for group in groups]
+    groups = [(which == row).nonzero()[:, 0] for row in range(1 + max(kinds))]
+    found = [_weights(sketch, group, network.root_scale, recipe.floor) for group in groups]
     return torch.stack(found), which
 
 
-def _weights(sketch: torch.Tensor, scale: torch.Tensor, floor: float) -> torch.Tensor:
-    """Return the mean square of the sketches, and at least the floor, (layers, 2, g)."""
+def _weights(
+    sketch: torch.Tensor, columns: torch.Tensor, scale: torch.Tensor, floor: float
+) -> torch.Tensor:
+    """Return the mean square of some columns' sketches, and at least the floor, (layers, 2, g)."""
     total = torch.zeros(sketch.shape[2:], device=sketch.device)
-    for block in torch.split(sketch, 64, dim=1):
-        total += block.float().square().sum(dim=(0, 1))
-    weight = total / (len(sketch) * sketch.shape[1])
+    for block in torch.split(columns, 64):
+        total += sketch[:, block].float().square().sum(dim=(0, 1))
+    weight = total / (len(sketch) * len(columns))
     return weight + floor * (weight * scale.square()).mean() / scale.square()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Sequence
@@ -128,7 +129,7 @@ def training_sets(
         If a set cannot be made.
     """
     files = made_sets(recipes, seed=seed, executor=executor, folder=folder, device=device)
-    return _joined([_read(file) for file in files])
+    return _read(files)
 
 
 def made_sets(
@@ -258,17 +259,27 @@ def _arrays(made: TrainingSet) -> dict[str, np.ndarray]:
     return arrays | {"roots": made.roots.numpy(), "sketch": made.sketch.numpy()}
 
 
-def _read(file: Path) -> TrainingSet:
+def _read(files: Sequence[Path]) -> TrainingSet:
+    """Read sets, each into its place: there may not be memory for all of them twice."""
+    parts = [_columns_of(file) for file in files]
+    whole = joined_columns(parts)
+    ends = list(itertools.accumulate(part.columns for part in parts))
+    for file, start, end in zip(files, [0, *ends[:-1]], ends, strict=True):
+        with np.load(file, allow_pickle=False) as stored:
+            these, those = (torch.from_numpy(stored[name]) for name in ("roots", "sketch"))
+        if start == 0:
+            roots = these.new_empty((whole.columns, *these.shape[1:]))
+            sketch = those.new_empty((len(those), whole.columns, *those.shape[2:]))
+        roots[start:end], sketch[:, start:end] = these, those
+    return TrainingSet(whole, roots, sketch)
+
+
+def _columns_of(file: Path) -> Atmosphere:
     with np.load(file, allow_pickle=False) as stored:
-        tensors = {name: torch.from_numpy(stored[name]) for name in stored.files}
-    roots, sketch = tensors.pop("roots"), tensors.pop("sketch")
-    gases = {name[4:]: tensors.pop(name) for name in list(tensors) if name.startswith("gas_")}
-    return TrainingSet(Atmosphere(**tensors, gases=gases), roots, sketch)
-
-
-def _joined(parts: Sequence[TrainingSet]) -> TrainingSet:
-    return TrainingSet(
-        joined_columns([part.columns for part in parts]),
-        torch.cat([part.roots for part in parts]),
-        torch.cat([part.sketch for part in parts], dim=1),
-    )
+        arrays = {name: torch.from_numpy(stored[name]) for name in ARRAYS}
+        gases = {
+            name.removeprefix("gas_"): torch.from_numpy(stored[name])
+            for name in stored.files
+            if name.startswith("gas_")
+        }
+    return Atmosphere(**arrays, gases=gases)
