@@ -244,7 +244,7 @@ def _through(x, given):
     source, target, other = x, even, odd
     for number in range(len(plan)):
         slope = np.float32(SLOPE) if number + 1 < len(plan) else np.float32(1)
-        kernels.dense(source, 0, x.shape[0], weights, plan[number], slope, target)
+        kernels.dense(source, 0, x.shape[0], weights, plan[number], slope, target, (target,), 0, 0)
         source, target, other = target, other, target
     return source
 

@@ -85,7 +85,8 @@ def test_a_dense_layer_is_a_matrix_product_and_a_leaky_relu(
     ours = panels(weight, bias)
     out = np.full((len(x), len(ours) * tiles.LANES), np.nan, np.float32)
     plan = np.array([0, 2, inputs, len(ours), 0])
-    kernels.dense(x, 0, rows, ours.ravel(), plan, np.float32(0.2), out)
+    asked = kernels.dense(x, 0, rows, ours.ravel(), plan, np.float32(0.2), out, (out,), 0, 1)
+    assert asked == min(len(ours) * -(-rows // tiles.ROWS), out.size // tiles.LANES)
     total = x[:rows, 2 : 2 + inputs].astype(float) @ weight.T + bias
     expected = np.where(total > 0, total, 0.2 * total)
     np.testing.assert_allclose(out[:rows, :outputs], expected, atol=2e-5)

@@ -245,15 +245,18 @@ def compiled(
     What did not help in those turns: rows outside and panels inside in the loops over tiles (as
     much for 224 g-points, a few per cent worse for 112, whose weights do not stay in the first
     cache then), panels in groups whose weights do, inputs unrolled (2 % at the most), asking two
-    tiles ahead or during the hidden layers (1 to 3 %), and a reciprocal with a step of Newton's in
-    place of the division (6 % worse). Stores past the caches save another tenth in calls of 100
-    columns; who then reads the answer waits as much longer, and calls of 16 take a third more.
+    tiles ahead or during the hidden layers (1 to 3 %; more on the next processor), and a reciprocal
+    with a step of Newton's in place of the division (6 % worse). Stores past the caches save
+    another tenth in calls of 100 columns; who then reads the answer waits as much longer, and calls
+    of 16 take a third more.
 
-    On an Intel with AVX-512 a column of 224 g-points takes about 17 us hot in the caches and 20 in
-    calls of 100 again and again, and four sets of weights in place of two change neither by more
-    than 3 %. There, too, a reciprocal and Newton's step changed nothing, nor did an answer in huge
-    pages. In turns with other engines, which leave nothing of it in the caches, the same call takes
-    half as long again: the memory of the answer.
+    On an Intel with AVX-512 a column of 224 g-points takes about 17 us hot in the caches, and four
+    sets of weights in place of two take 3 % more at the most. In turns with other engines, which
+    leave nothing of the answer in the caches, it takes half as long again. Asking for the answer in
+    even parts, from the first hidden layer on, makes up for some of that: old over new, median of
+    25 turns in calls of 100, 1.07 for sw-g224 (1.16 in calls of 16), 1.06 and 1.09 in the long wave
+    (0.98), 1.03 for sw-g112. A reciprocal and Newton's step changed nothing there either, nor did
+    an answer in huge pages.
 
     What else was tried before that, on one core of an AMD EPYC with AVX2 that others used as well,
     with hidden layers of 64, 64 and 32 + 32, 16 columns of 60 layers, best of 30; 1000 columns a

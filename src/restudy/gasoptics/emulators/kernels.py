@@ -14,6 +14,7 @@ from restudy.gasoptics.emulators.tiles import (
     MIDDLE,
     ROWS,
     SHORT,
+    ask,
     middle_tile,
     short_tile,
     shortwave_middle_tile,
@@ -135,9 +136,14 @@ class Planck(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def dense(x, start, stop, weights, plan, slope, out):  # type: ignore[no-untyped-def]
-    """Write one dense layer for the rows from start to stop, and up to a short tile more."""
+def dense(x, start, stop, weights, plan, slope, out, answer, asked, each):  # type: ignore[no-untyped-def]
+    """Write one dense layer for the rows from start to stop, and up to a short tile more.
+
+    After each tile, `each` vectors of every array of the answer are asked for, after those that
+    were before; gives how many have been.
+    """
     offset, column, inputs, panels, first = plan
+    vectors = answer[0].size // LANES
     stride, out_stride = x.shape[1], out.shape[1]
     for panel in range(panels):
         begin, lane = offset + panel * (inputs + 1) * LANES, first + panel * LANES
@@ -152,6 +158,12 @@ def dense(x, start, stop, weights, plan, slope, out):  # type: ignore[no-untyped
             else:
                 short_tile(x, at, stride, weights, begin, inputs, out, to, out_stride, slope)
             row += height
+            until = min(asked + each, vectors)
+            while asked < until:
+                for array in answer:
+                    ask(array, asked * LANES)  # type: ignore[call-arg]
+                asked += 1
+    return asked
 
 
 @njit(inline="always")
@@ -233,10 +245,18 @@ def _share(column, net, air, starts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _hidden(column, net, air, work):  # type: ignore[no-untyped-def]
-    """Write the hidden layers of a column; return the last, and how many layers lie outside."""
+def _hidden(column, net, air, work, answer):  # type: ignore[no-untyped-def]
+    """Write the hidden layers of a column; return the last, and how many layers lie outside.
+
+    Meanwhile the memory of the column's answer is asked for, in even parts.
+    """
     _inputs(column, net, air, work.x)
     _share(column, net, air, work.starts)
+    tiles = 0
+    for expert in range(len(net.plan)):
+        rows = work.starts[expert + 1] - work.starts[expert]
+        tiles += (rows + ROWS - 1) // ROWS * net.plan[expert, : net.hidden, 3].sum()
+    each, asked = answer[0].size // LANES // tiles + 1, 0
     last = work.even
     # From the top: the tiles of an expert of few layers run into rows that the next one writes.
     for expert in range(len(net.plan)):
@@ -244,21 +264,24 @@ def _hidden(column, net, air, work):  # type: ignore[no-untyped-def]
         source, target, other = work.x, work.even, work.odd
         for number in range(net.hidden):
             plan = net.plan[expert, number]
-            dense(source, start, stop, net.weights, plan, net.slope, target)
+            asked = dense(
+                source, start, stop, net.weights, plan, net.slope, target, answer, asked, each
+            )
             source, target, other = target, other, target
         last = source
     return last, _outside(column, net, air)
 
 
 @njit(cache=True, nogil=True)
-def _roots(last, net, work):  # type: ignore[no-untyped-def]
+def _roots(last, net, work, answer):  # type: ignore[no-untyped-def]
     """Write the roots A and B of a column."""
+    one = np.float32(1)  # no activation
     for expert in range(len(net.plan)):
         start, stop = work.starts[expert], work.starts[expert + 1]
         plan = net.plan[expert]
         for number in range(net.hidden, len(plan) - 1):
-            dense(last, start, stop, net.weights, plan[number], np.float32(1), work.a)
-        dense(last, start, stop, net.weights, plan[-1], np.float32(1), work.b)
+            dense(last, start, stop, net.weights, plan[number], one, work.a, answer, 0, 0)
+        dense(last, start, stop, net.weights, plan[-1], one, work.b, answer, 0, 0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -274,9 +297,10 @@ def longwave(columns, net, work, air, planck, tau, layer, level, surface):  # ty
     """Fill optical depth and sources of the columns of a range; give the layers outside."""
     outside = 0
     for column in range(columns[0], columns[1]):
-        last, beyond = _hidden(column, net, air, work)
+        answer = tau[column], layer[column], level[column]
+        last, beyond = _hidden(column, net, air, work, answer)
         outside += beyond
-        _roots(last, net, work)
+        _roots(last, net, work, answer)
         _longwave(column, work.a, work.b, air.thickness, planck, tau, layer, level, surface)
     return outside
 
@@ -310,7 +334,8 @@ def shortwave(columns, net, work, air, tau, ssa):  # type: ignore[no-untyped-def
     """Fill optical depth and single-scattering albedo; give the layers outside."""
     outside, layers = 0, tau.shape[1]
     for column in range(columns[0], columns[1]):
-        last, beyond = _hidden(column, net, air, work)
+        answer = tau[column], ssa[column]
+        last, beyond = _hidden(column, net, air, work, answer)
         outside += beyond
         within = True  # tiles stay in the rows of this column, where the next expert mends them
         for expert in range(len(net.plan)):
@@ -320,7 +345,7 @@ def shortwave(columns, net, work, air, tau, ssa):  # type: ignore[no-untyped-def
         if whole > 0:
             _shortwave_panels(column, last, work.starts, net, air.thickness, tau, ssa)
         if whole < tau.shape[2]:
-            _roots(last, net, work)
+            _roots(last, net, work, answer)
             _shortwave(column, whole, work.a, work.b, air.thickness, tau, ssa)
     return outside
 

@@ -95,6 +95,17 @@ def _shortwave_tile_of(rows: int) -> Callable[..., None]:
     return found
 
 
+@intrinsic
+def ask(typingctx, array, at):  # type: ignore[no-untyped-def]
+    """Ask for memory that is going to be written: of one vector, `at` numbers into an array."""
+
+    def generate(context: Any, build: Any, signature: Any, given: Any) -> Any:
+        _prefetch(build, _Start(context, build, signature, given)(0, 1))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
 class _Start:
     """Pointers into the arrays among the arguments of a call."""
 
