@@ -149,6 +149,22 @@ def test_shallow_columns_are_the_lower_part_of_the_old_ones(base: Atmosphere) ->
     torch.testing.assert_close(found.gases["co2"], many.gases["co2"])
 
 
+def test_shallow_columns_end_above_a_mountain(base: Atmosphere) -> None:
+    """On ground at 600 hPa the draws that lie below it are drawn again."""
+    many = base.part(torch.arange(6).repeat(200))
+    scale = 6e4 / many.p_lev[:, -1:]
+    mountain = replace(many, p_lev=many.p_lev * scale, p_lay=many.p_lay * scale)
+    lid = shallow_columns(mountain, 7).p_lev[:, 0]
+    assert 5.9e4 < float(lid.max()) <= 0.995 * 6e4
+    even = np.log(500 * 0.995 * 6e4) / 2  # the middle of logarithms that are drawn evenly
+    assert float(lid.log().mean()) == pytest.approx(even, abs=0.15)
+    scale = scale / 100
+    cold = many.t_lev.clamp(max=270)
+    thin = replace(many, p_lev=many.p_lev * scale, p_lay=many.p_lay * scale, t_lev=cold)
+    with pytest.raises(GasOpticsError, match="lies at 600 Pa; expected at least 1000 Pa"):
+        shallow_columns(thin, 7)
+
+
 def test_other_gases_fill_their_spans(base: Atmosphere) -> None:
     found = with_other_gases(base.part(torch.arange(6).repeat(300)), 2).gases
     for gas, (least, most) in SPANS.items():

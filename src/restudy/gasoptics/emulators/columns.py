@@ -25,6 +25,7 @@ _TRIES = 1000
 _TROPOPAUSE = 1e4  # Pa
 _LAYER = 3e3  # Pa, above which ozone is its layer
 _LIDS = (500.0, 7e4)  # Pa, the least and the most of pressure at the top of a shallow column
+_LOWEST_LID = 0.995  # of the pressure of the ground, which on a mountain is below 700 hPa
 
 # Mole fractions beyond those of the 18 experiments of RFMIP (the least above 0 and the most).
 SPANS: Mapping[str, tuple[float, float]] = {
@@ -232,12 +233,13 @@ def shallow_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) 
     Raises
     ------
     GasOpticsError
-        If the columns are from the ground up.
+        If the columns are from the ground up, or the ground of one lies above 10 hPa.
 
     Notes
     -----
-    The top is drawn evenly in the logarithm of pressure between 5 and 700 hPa; nothing is above,
-    as in a model of limited height, so that gases that would have taken the light away up there are
+    The top is drawn evenly in the logarithm of pressure between 5 and 700 hPa, and again where that
+    is more than 99.5 % of the pressure of the ground; nothing is above, as in a model of limited
+    height, so that gases that would have taken the light away up there are
     seen at work in the air below. Layers are as thick as each other or grow towards the top, by a
     draw in each column. Temperature, the logarithm of water and ozone are linear in the logarithm
     of pressure between the old layers. Gases that are well mixed stay as they are.
@@ -246,6 +248,13 @@ def shallow_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) 
     ground = atmosphere.p_lev[:, -1:].numpy()
     least, most = (math.log(p) for p in _LIDS)
     lid = np.exp(rng.uniform(least, most, ground.shape))
+    if ground.min() < 2 * _LIDS[0]:
+        raise GasOpticsError(
+            f"the ground of a column lies at {ground.min():g} Pa; expected at least "
+            f"{2 * _LIDS[0]:g} Pa, to cut columns off above it."
+        )
+    while (low := lid > _LOWEST_LID * ground).any():
+        lid[low] = np.exp(rng.uniform(least, most, int(low.sum())))
     depth = np.linspace(0, 1, atmosphere.layers + 1) ** rng.uniform(0.7, 1.0, ground.shape)
     p_lev = lid + (ground - lid) * depth
     p_lay = (p_lev[:, 1:] + p_lev[:, :-1]) / 2
