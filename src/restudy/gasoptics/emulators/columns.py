@@ -239,20 +239,20 @@ def shallow_columns(atmosphere: Atmosphere, seed: int | np.random.SeedSequence) 
     -----
     The top is drawn evenly in the logarithm of pressure between 5 and 700 hPa, and again where that
     is more than 99.5 % of the pressure of the ground; nothing is above, as in a model of limited
-    height, so that gases that would have taken the light away up there are
-    seen at work in the air below. Layers are as thick as each other or grow towards the top, by a
-    draw in each column. Temperature, the logarithm of water and ozone are linear in the logarithm
-    of pressure between the old layers. Gases that are well mixed stay as they are.
+    height, so that gases that would have taken the light away up there are seen at work in the air
+    below. Layers are as thick as each other or grow towards the top, by a draw in each column.
+    Temperature, the logarithm of water and ozone are linear in the logarithm of pressure between
+    the old layers. Gases that are well mixed stay as they are.
     """
     rng = _generator(atmosphere, seed)
     ground = atmosphere.p_lev[:, -1:].numpy()
     least, most = (math.log(p) for p in _LIDS)
-    lid = np.exp(rng.uniform(least, most, ground.shape))
     if ground.min() < 2 * _LIDS[0]:
         raise GasOpticsError(
             f"the ground of a column lies at {ground.min():g} Pa; expected at least "
             f"{2 * _LIDS[0]:g} Pa, to cut columns off above it."
         )
+    lid = np.exp(rng.uniform(least, most, ground.shape))
     while (low := lid > _LOWEST_LID * ground).any():
         lid[low] = np.exp(rng.uniform(least, most, int(low.sum())))
     depth = np.linspace(0, 1, atmosphere.layers + 1) ** rng.uniform(0.7, 1.0, ground.shape)

@@ -105,11 +105,7 @@ def preset(name: str, table: str, *, other_gases: bool = False) -> Recipe:
 
 
 def design_for(
-    table: str,
-    hidden: tuple[int, ...],
-    blocks: tuple[int, int],
-    *,
-    other_gases: bool,
+    table: str, hidden: tuple[int, ...], blocks: tuple[int, int], *, other_gases: bool
 ) -> Design:
     """Return a design with the inputs that matter.
 

@@ -266,11 +266,11 @@ def _read(files: Sequence[Path]) -> TrainingSet:
     ends = list(itertools.accumulate(part.columns for part in parts))
     for file, start, end in zip(files, [0, *ends[:-1]], ends, strict=True):
         with np.load(file, allow_pickle=False) as stored:
-            these, those = (torch.from_numpy(stored[name]) for name in ("roots", "sketch"))
+            part = [torch.from_numpy(stored[name]) for name in ("roots", "sketch")]
         if start == 0:
-            roots = these.new_empty((whole.columns, *these.shape[1:]))
-            sketch = those.new_empty((len(those), whole.columns, *those.shape[2:]))
-        roots[start:end], sketch[:, start:end] = these, those
+            roots = part[0].new_empty((whole.columns, *part[0].shape[1:]))
+            sketch = part[1].new_empty((len(part[1]), whole.columns, *part[1].shape[2:]))
+        roots[start:end], sketch[:, start:end] = part
     return TrainingSet(whole, roots, sketch)
 
 
