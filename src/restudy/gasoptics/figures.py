@@ -206,14 +206,12 @@ def speed(table: pd.DataFrame, spectrum: str, ax: Axes | None = None) -> Axes:
         colour, marker = GROUPS[str(group)]
         ax.plot(rows["columns_per_s"] / 1000, rows["down_rmse"], marker, color=colour, label=group)
         for name, row in rows.iterrows():
-            x, y = row["columns_per_s"], row["down_rmse"]
-            near = table["columns_per_s"].between(x / 1.6, 1.6 * x) & (table["down_rmse"] > y)
-            # Ours lie close together at the lower right: their labels are level with them.
-            beside = (6, -3 if group == "ours" else -12 if near.any() else 4)
+            right = group == "ours"  # they lie to the right of the others
             ax.annotate(
                 str(name).removeprefix("ours, "),
-                (x / 1000, y),
-                xytext=beside,
+                (row["columns_per_s"] / 1000, row["down_rmse"]),
+                xytext=(6 if right else -6, -3),
+                ha="left" if right else "right",
                 textcoords="offset points",
                 fontsize=9,
             )
